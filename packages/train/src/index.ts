@@ -1,1 +1,6 @@
-export {}
+export * from "./Checkpoints.ts"
+export * from "./LearningRate.ts"
+export * from "./Loop.ts"
+export * from "./Metrics.ts"
+export * from "./MicroBatch.ts"
+export * from "./TrainError.ts"

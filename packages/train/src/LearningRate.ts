@@ -1,0 +1,45 @@
+// Learning-rate schedules. Steps count from 1, and the rate of step 1 is never 0: a warm-up of n steps gives
+// base * step / n, so that the first update already moves (a rate of 0 at step 1 is a fault that logs hide).
+import { Effect, Schema } from "effect"
+
+/** Shapes a learning rate can take after the warm-up. */
+export const LearningRateShape = Schema.Literals(["constant", "linear", "cosine"])
+export type LearningRateShape = typeof LearningRateShape.Type
+
+export const LearningRateSchedule = Schema.Struct({
+  name: LearningRateShape.pipe(Schema.withDecodingDefaultKey(Effect.succeed("constant" as const))).annotate({
+    description: "Shape after the warm-up: constant, linear or cosine decay to minimumRatio at the last step."
+  }),
+  warmupSteps: Schema.Int.pipe(
+    Schema.check(Schema.isGreaterThanOrEqualTo(0)),
+    Schema.withDecodingDefaultKey(Effect.succeed(0))
+  ).annotate({ description: "Optimizer steps over which the rate rises linearly to its base; 0 for none." }),
+  minimumRatio: Schema.Finite.pipe(
+    Schema.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
+    Schema.withDecodingDefaultKey(Effect.succeed(0))
+  ).annotate({ description: "Share of the base rate that is left at the last step of a decay." })
+})
+export type LearningRateSchedule = typeof LearningRateSchedule.Type
+
+const decays: Record<LearningRateShape, (progress: number) => number> = {
+  constant: () => 1,
+  linear: (progress) => 1 - progress,
+  cosine: (progress) => (1 + Math.cos(Math.PI * progress)) / 2
+}
+
+/**
+ * The learning rate of optimizer step `step`, counted from 1 to `totalSteps`.
+ * Warm-up: base * step / warmupSteps. Afterwards base * (m + (1 - m) * decay(progress)), progress from 0 at the end
+ * of the warm-up to 1 after the last step (so the last step still moves).
+ */
+export const learningRate = (
+  base: number,
+  schedule: LearningRateSchedule,
+  step: number,
+  totalSteps: number
+): number => {
+  if (step < schedule.warmupSteps) return (base * step) / schedule.warmupSteps
+  const progress = Math.min(1, Math.max(0, step - 1 - schedule.warmupSteps) / Math.max(1, totalSteps - schedule.warmupSteps))
+  const m = schedule.minimumRatio
+  return base * (m + (1 - m) * decays[schedule.name](progress))
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "@jest/globals"
+import { Deferred, Effect, Exit, Fiber } from "effect"
+import { type LoopOptions, type MetricRecord, Metrics, runLoop } from "../src/index.ts"
+
+const harness = (overrides: Partial<LoopOptions<number, never, never, never, never>> = {}) => {
+  const checkpoints: Array<number> = []
+  const records: Array<{ step: number } & MetricRecord> = []
+  const state = { weight: 0 }
+  const loop = runLoop<number, never, never, never, never>({
+    completed: 0,
+    steps: 5,
+    prepare: (step) => Effect.succeed(step),
+    update: (_, x) => Effect.sync(() => ({ weight: state.weight += x })),
+    checkpoint: (step) => Effect.sync(() => void checkpoints.push(step)),
+    checkpointEvery: 2,
+    ...overrides
+  }).pipe(Effect.provide(Metrics.layerMemory(records)))
+  return { checkpoints, records, state, loop }
+}
+
+describe("runLoop", () => {
+  test("records every step and checkpoints on schedule and at the end", async () => {
+    const h = harness()
+    const result = await Effect.runPromise(h.loop)
+    expect(result.completed).toBe(5)
+    expect(h.checkpoints).toEqual([2, 4, 5])
+    expect(h.records.map((r) => [r.step, r.weight])).toEqual([[1, 1], [2, 3], [3, 6], [4, 10], [5, 15]])
+  })
+
+  test("goes on after the completed step", async () => {
+    const h = harness({ completed: 3 })
+    await Effect.runPromise(h.loop)
+    expect(h.records.map((r) => r.step)).toEqual([4, 5])
+  })
+
+  test("an interruption during an update finishes it, then writes its checkpoint", async () => {
+    const entered = Deferred.makeUnsafe<void>()
+    const state = { weight: 0 }
+    const h = harness({
+      update: (step, x) =>
+        Effect.gen(function*() {
+          if (step === 3) {
+            yield* Deferred.succeed(entered, undefined)
+            yield* Effect.sleep("20 millis")
+          }
+          state.weight += x
+          return { weight: state.weight }
+        })
+    })
+    const exit = await Effect.runPromise(Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(h.loop)
+      yield* Deferred.await(entered)
+      yield* Fiber.interrupt(fiber)
+      return yield* Fiber.await(fiber)
+    }))
+    expect(Exit.isFailure(exit)).toBe(true)
+    expect(state.weight).toBe(6)
+    expect(h.checkpoints).toEqual([2, 3])
+  })
+
+  test("stopAfter ends the run with a checkpoint", async () => {
+    const h = harness({ stopAfter: (step) => step === 3 })
+    expect((await Effect.runPromise(h.loop)).completed).toBe(3)
+    expect(h.checkpoints).toEqual([2, 3])
+  })
+})
