@@ -1,1 +1,2 @@
-export {}
+export * from "./Advantages.ts"
+export * from "./TokenWeights.ts"
