@@ -1,0 +1,76 @@
+/** Native calls off the main thread: capped, interruptible, and never outlived by what they use. */
+import { Cause, Effect, Exit, Semaphore } from "effect"
+import type { NativeFunction, OrtApi, Pointer } from "./OrtApi.ts"
+import type { OrtStatus } from "./RuntimeError.ts"
+
+/** Calls at once in the process. They run on libuv's pool, whose four threads also serve files and name look-ups. */
+export const concurrentCalls = 3
+
+const gate = Semaphore.makeUnsafe(concurrentCalls)
+
+/** Waits, interruptibly, until another native call may start. */
+export const whenFree = gate.withPermit
+
+export interface NativeCall<A, E> {
+  readonly function: NativeFunction
+  readonly args: ReadonlyArray<bigint | number | string>
+  /** Whatever the arguments point to: referenced until the call has returned. */
+  readonly keeps: unknown
+  /** On the main thread, as soon as the call has returned, also when nobody waits for the result any more. */
+  readonly finish: (status: OrtStatus | undefined) => Exit.Exit<A, E>
+  /** Asks a running call to end early. */
+  readonly terminate: () => void
+}
+
+interface Active {
+  readonly call: { readonly keeps: unknown; readonly terminate: () => void }
+  readonly waiting: Array<() => void>
+}
+
+/** The calls that use one native object. */
+export class Calls {
+  readonly #api: OrtApi
+  readonly #active = new Set<Active>()
+
+  constructor(api: OrtApi) {
+    this.#api = api
+  }
+
+  /** Runs a call. Interruption asks it to end and waits until it has. */
+  run<A, E>(call: NativeCall<A, E>): Effect.Effect<A, E> {
+    return Effect.callback<A, E>((resume) => {
+      const active: Active = { call, waiting: [] }
+      const settle = (error: Error | null, status: Pointer | null) => {
+        this.#active.delete(active)
+        const exit = error === null ? call.finish(this.#api.take(status)) : failedToStart(call, error)
+        resume(exit)
+        for (const wake of active.waiting) wake()
+      }
+      this.#active.add(active)
+      try {
+        call.function.async(...call.args, settle)
+      } catch (error) {
+        settle(error instanceof Error ? error : new Error(String(error)), null)
+      }
+      return this.#end(active)
+    })
+  }
+
+  /** Ends every call and waits until all have returned. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach([...this.#active], (active) => this.#end(active), { discard: true, concurrency: "unbounded" })
+  )
+
+  #end(active: Active): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (!this.#active.has(active)) return resume(Effect.void)
+      active.waiting.push(() => resume(Effect.void))
+      active.call.terminate()
+    })
+  }
+}
+
+const failedToStart = <A, E>(call: NativeCall<A, E>, error: Error): Exit.Exit<A, E> => {
+  const exit = call.finish({ code: "FAIL", message: error.message })
+  return Exit.isFailure(exit) ? exit : Exit.failCause(Cause.die(error))
+}

@@ -1,0 +1,113 @@
+/**
+ * What sessions share: ONNX Runtime's environment, which is one per process and never released, and an arena for CPU
+ * memory registered with it, which lives while a layer uses it.
+ */
+import { describeConfig } from "./Options.ts"
+import type { ArenaOptions } from "./Options.ts"
+import { type OrtApi, type Pointer, StatusError } from "./OrtApi.ts"
+import { RuntimeError } from "./RuntimeError.ts"
+
+/** ORT_LOGGING_LEVEL_FATAL: whatever ONNX Runtime would log as an error comes back as a status as well. */
+export const quiet = 4
+
+const arenaAllocator = 1
+const defaultMemory = 0
+
+export interface Environment {
+  readonly api: OrtApi
+  readonly env: Pointer
+  /** OrtMemoryInfo of CPU memory. */
+  readonly cpu: Pointer
+  /** The default allocator, never released. */
+  readonly allocator: Pointer
+}
+
+const environments = new Map<OrtApi, Environment>()
+
+/** The environment of a library, made at the first call. Throws StatusError. */
+export const environmentOf = (api: OrtApi): Environment => {
+  const known = environments.get(api)
+  if (known !== undefined) return known
+  const environment: Environment = {
+    api,
+    env: api.get("CreateEnv", quiet, "ifrl"),
+    cpu: api.get("CreateCpuMemoryInfo", arenaAllocator, defaultMemory),
+    allocator: api.get("GetAllocatorWithDefaultOptions")
+  }
+  environments.set(api, environment)
+  return environment
+}
+
+interface SharedArena {
+  users: number
+  readonly config: string
+}
+
+const arenas = new WeakMap<Environment, SharedArena>()
+
+/** Names of ONNX Runtime's arena settings, by ours. */
+const arenaKeys = {
+  limit: "max_mem",
+  extend: "arena_extend_strategy",
+  initialChunk: "initial_chunk_size_bytes",
+  maxDeadBytesPerChunk: "max_dead_bytes_per_chunk",
+  initialGrowth: "initial_growth_chunk_size_bytes"
+} as const
+
+const extendStrategies = { powerOfTwo: 0, asRequested: 1 } as const
+
+const registerArena = ({ api, cpu, env }: Environment, options: ArenaOptions) => {
+  const entries = Object.entries(arenaKeys).flatMap(([ours, theirs]) => {
+    const value = options[ours as keyof ArenaOptions]
+    if (value === undefined) return []
+    return [[theirs, BigInt(typeof value === "string" ? extendStrategies[value] : value)] as const]
+  })
+  const values = new BigUint64Array(new ArrayBuffer(64))
+  entries.forEach(([, value], i) => values[i] = value)
+  const config = api.get("CreateArenaCfgV2", entries.map(([key]) => key), api.addressOf(values.buffer), entries.length)
+  try {
+    api.call("CreateAndRegisterAllocatorV2", env, "CPUExecutionProvider", cpu, config, 0n, 0n, 0)
+  } finally {
+    api.functions.ReleaseArenaCfg(config)
+  }
+}
+
+/**
+ * Joins the process's shared arena, making it if this is its first user. Throws RuntimeError if one with other settings
+ * is in use: the arena belongs to the environment, and so to the process.
+ */
+export const joinArena = (environment: Environment, options: ArenaOptions): void => {
+  const config = describeConfig(options)
+  const arena = arenas.get(environment)
+  if (arena !== undefined && arena.users > 0) {
+    if (arena.config !== config) {
+      throw RuntimeError.of({
+        session: "",
+        operation: "layer",
+        reason: `the process already has a shared arena with ${arena.config}, and ${config} was asked for`,
+        remedy: "Give every Runtime layer that is alive the same arena options"
+      })
+    }
+    arena.users++
+    return
+  }
+  registerArena(environment, options)
+  arenas.set(environment, { users: 1, config })
+}
+
+/** Leaves the shared arena. Sessions made with it hold it until they are released. */
+export const leaveArena = (environment: Environment): void => {
+  const arena = arenas.get(environment)
+  if (arena === undefined || --arena.users > 0) return
+  environment.api.call("UnregisterAllocator", environment.env, environment.cpu)
+}
+
+/** Runs `f`, turning what ONNX Runtime refuses into a RuntimeError. */
+export const refusals = <A>(session: string, operation: string, f: () => A): A => {
+  try {
+    return f()
+  } catch (cause) {
+    if (cause instanceof StatusError) throw RuntimeError.ofStatus(session, operation, cause.status)
+    throw cause
+  }
+}

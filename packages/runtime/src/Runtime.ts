@@ -1,0 +1,53 @@
+import { Context, Effect, Layer, type Scope } from "effect"
+import { availableParallelism } from "node:os"
+import { asRuntimeError } from "./Binding.ts"
+import { environmentOf, joinArena, leaveArena, refusals } from "./Environment.ts"
+import { loadLibrary } from "./Library.ts"
+import type { RuntimeOptions, SessionOptions } from "./Options.ts"
+import type { RuntimeError } from "./RuntimeError.ts"
+import { makeSession, type Model, type Session } from "./Session.ts"
+
+/** ONNX Runtime: makes sessions on one device. */
+export class Runtime extends Context.Service<Runtime, {
+  /** ONNX Runtime's version. */
+  readonly version: string
+  readonly device: "cpu" | "cuda"
+  /** Loads a model for as long as the scope lives. */
+  readonly session: (model: Model, options?: SessionOptions) => Effect.Effect<Session, RuntimeError, Scope.Scope>
+}>()("@ifrl/runtime/Runtime") {
+  static layer(options: RuntimeOptions = {}): Layer.Layer<Runtime, RuntimeError> {
+    return Layer.effect(
+      Runtime,
+      Effect.gen(function*() {
+        const environment = yield* Effect.try({
+          try: () => {
+            const api = loadLibrary(options.library)
+            return refusals("", "layer", () => environmentOf(api))
+          },
+          catch: asRuntimeError
+        })
+        const { arena = {} } = options
+        if (arena !== "session") {
+          yield* Effect.acquireRelease(
+            Effect.try({
+              try: () => refusals("", "layer", () => joinArena(environment, arena)),
+              catch: asRuntimeError
+            }),
+            () => Effect.sync(() => leaveArena(environment))
+          )
+        }
+        const context = {
+          environment,
+          options,
+          threads: options.threads ?? availableParallelism(),
+          sharedArena: arena !== "session"
+        }
+        return Runtime.of({
+          version: environment.api.version,
+          device: options.device ?? "cpu",
+          session: (model, sessionOptions) => makeSession(context, model, sessionOptions)
+        })
+      })
+    )
+  }
+}

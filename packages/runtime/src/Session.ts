@@ -1,0 +1,168 @@
+import { Effect, Exit, type Scope } from "effect"
+import { asRuntimeError, type Binding, type BindingContext, type Io, NativeBinding, released } from "./Binding.ts"
+import { Calls, whenFree } from "./Calls.ts"
+import { appendCuda } from "./Cuda.ts"
+import { type Environment, quiet, refusals } from "./Environment.ts"
+import { optimizations, type RuntimeOptions, type SessionOptions } from "./Options.ts"
+import type { Pointer } from "./OrtApi.ts"
+import { RuntimeError } from "./RuntimeError.ts"
+import { type OutputTarget, readSignature, type TensorInfo } from "./Signature.ts"
+import type { Tensor } from "./Tensor.ts"
+
+/** A model as bytes, or as a file whose external data lies beside it. */
+export type Model = Uint8Array | { readonly path: string }
+
+/** A loaded model. */
+export interface Session {
+  readonly name: string
+  readonly inputs: ReadonlyArray<TensorInfo>
+  readonly outputs: ReadonlyArray<TensorInfo>
+  /** Attaches tensors for repeated runs. Every input must be given; outputs that are not are allocated at each run. */
+  readonly bind: (io: Io) => Effect.Effect<Binding, RuntimeError, Scope.Scope>
+  /** Runs once. Given tensors are written in place and returned; other outputs are returned as new tensors. */
+  readonly run: (
+    inputs: Readonly<Record<string, Tensor>>,
+    outputs?: Readonly<Record<string, OutputTarget>>
+  ) => Effect.Effect<Record<string, Tensor>, RuntimeError>
+}
+
+/** What sessions of a layer have in common. */
+export interface SessionContext {
+  readonly environment: Environment
+  readonly options: RuntimeOptions
+  readonly threads: number
+  readonly sharedArena: boolean
+}
+
+/** OrtSessionOptions, to be released by the caller. Throws StatusError. */
+const sessionOptions = (context: SessionContext, options: SessionOptions): Pointer => {
+  const { environment: { api }, sharedArena } = context
+  const pointer = api.get("CreateSessionOptions")
+  try {
+    api.call("SetSessionLogSeverityLevel", pointer, quiet)
+    api.call("SetIntraOpNumThreads", pointer, options.threads ?? context.threads)
+    api.call("SetSessionGraphOptimizationLevel", pointer, optimizations[options.optimization ?? "all"])
+    api.call(options.memoryPattern === true ? "EnableMemPattern" : "DisableMemPattern", pointer)
+    const config: Record<string, string> = {
+      "session.intra_op.allow_spinning": options.spinning === true ? "1" : "0",
+      "session.use_env_allocators": sharedArena ? "1" : "0",
+      ...options.config
+    }
+    for (const [key, value] of Object.entries(config)) api.call("AddSessionConfigEntry", pointer, key, value)
+    if (context.options.device === "cuda") appendCuda(api, pointer, context.options.cuda ?? {})
+    return pointer
+  } catch (error) {
+    api.functions.ReleaseSessionOptions(pointer)
+    throw error
+  }
+}
+
+class NativeSession {
+  readonly #bindings = new Set<NativeBinding>()
+  readonly #context: BindingContext
+  #released = false
+
+  constructor(context: BindingContext) {
+    this.#context = context
+  }
+
+  readonly #bind = (io: Io) =>
+    Effect.acquireRelease(
+      Effect.try({
+        try: () => {
+          if (this.#released) throw released(this.#context.name, "bind")
+          const binding = new NativeBinding(this.#context, io)
+          this.#bindings.add(binding)
+          return binding
+        },
+        catch: asRuntimeError
+      }),
+      (binding) => Effect.andThen(binding.release, Effect.sync(() => this.#bindings.delete(binding)))
+    )
+
+  /** Ends what runs and frees the native session with all its bindings, whatever scopes those are in. */
+  readonly release: Effect.Effect<void> = Effect.suspend(() => {
+    this.#released = true
+    return Effect.forEach([...this.#bindings], (binding) => binding.release, { discard: true })
+  }).pipe(Effect.andThen(Effect.sync(() => {
+    this.#context.environment.api.functions.ReleaseSession(this.#context.session)
+  })))
+
+  get session(): Session {
+    const { name, signature } = this.#context
+    return {
+      name,
+      inputs: signature.inputs,
+      outputs: signature.outputs,
+      bind: this.#bind,
+      run: (inputs, outputs = {}) =>
+        Effect.scoped(Effect.flatMap(this.#bind({ inputs, outputs }), (binding) => binding.run))
+    }
+  }
+}
+
+/** Loads off the main thread. Not interruptible: ONNX Runtime has no way to stop it. */
+const load = (context: SessionContext, model: Model, name: string, options: SessionOptions) =>
+  Effect.flatMap(
+    Effect.try({ try: () => refusals(name, "session", () => sessionOptions(context, options)), catch: asRuntimeError }),
+    (native) => {
+      const { environment: { api, env } } = context
+      const slot = new BigUint64Array(new ArrayBuffer(8))
+      const tail = [native, api.addressOf(slot.buffer)]
+      // Reading `buffer` moves a small typed array off V8's heap, where a collection could move it during the call.
+      const [function_, args] = "path" in model
+        ? [api.functions.CreateSession, [env, model.path, ...tail]] as const
+        : [
+          api.functions.CreateSessionFromArray,
+          [env, api.addressOf(model.buffer) + BigInt(model.byteOffset), model.byteLength, ...tail]
+        ] as const
+      return new Calls(api).run({
+        function: function_,
+        args,
+        keeps: [model, slot],
+        terminate: () => {},
+        finish: (status): Exit.Exit<Pointer, RuntimeError> => {
+          api.functions.ReleaseSessionOptions(native)
+          return status === undefined
+            ? Exit.succeed(slot[0]!)
+            : Exit.fail(RuntimeError.ofStatus(name, "session", status))
+        }
+      })
+    }
+  )
+
+let unnamed = 0
+
+/** Loads a model for as long as the scope lives. */
+export const makeSession = (
+  context: SessionContext,
+  model: Model,
+  options: SessionOptions = {}
+): Effect.Effect<Session, RuntimeError, Scope.Scope> => {
+  const name = options.name ?? ("path" in model ? model.path : `model ${++unnamed}`)
+  const { environment, options: { cuda, device } } = context
+  const acquire = Effect.flatMap(load(context, model, name, options), (session) =>
+    Effect.try({
+      try: () => {
+        try {
+          return new NativeSession({
+            environment,
+            session,
+            name,
+            signature: refusals(name, "session", () => readSignature(environment, session)),
+            copiesInputs: device === "cuda",
+            arenaShrinkage: options.arenaShrinkage === true
+              ? `cpu:0${device === "cuda" ? `;gpu:${cuda?.deviceId ?? 0}` : ""}`
+              : undefined
+          })
+        } catch (error) {
+          environment.api.functions.ReleaseSession(session)
+          throw error
+        }
+      },
+      catch: asRuntimeError
+    }))
+  return whenFree(Effect.acquireRelease(acquire, (native) => native.release)).pipe(
+    Effect.map((native) => native.session)
+  )
+}
