@@ -1,1 +1,9 @@
-export {}
+export * from "./Attribute.ts"
+export * from "./Dim.ts"
+export * from "./ElementType.ts"
+export * from "./Graph.ts"
+export * from "./Model.ts"
+export type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts"
+export * from "./OnnxError.ts"
+export * from "./Shape.ts"
+export { stringTensor, type TensorData, tensorData, tensorValues } from "./TensorData.ts"

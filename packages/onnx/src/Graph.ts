@@ -1,0 +1,389 @@
+import { attributeKind, type AttributeValue, isGraph } from "./Attribute.ts"
+import { type Dim, isUnknownDim } from "./Dim.ts"
+import { type ElementType, elementTypeCode, isElementType } from "./ElementType.ts"
+import { describe, Inference, type ValueType } from "./Inference.ts"
+import type { FunctionProto } from "./onnx_pb.ts"
+import { OnnxError } from "./OnnxError.ts"
+import type { Operator } from "./Operator.ts"
+import { findOperator } from "./operators/index.ts"
+import { formatShape, mergeShapes, type Shape } from "./Shape.ts"
+import { type TensorData, tensorData, tensorValues } from "./TensorData.ts"
+
+/** A tensor in a graph. Values are compared by reference within one tree of graphs. */
+export interface Value {
+  readonly name: string
+  readonly type: ElementType
+  readonly shape: Shape | undefined
+}
+
+export interface Node {
+  readonly opType: string
+  readonly domain: string
+  readonly name: string
+  readonly inputs: ReadonlyArray<Value | undefined>
+  readonly outputs: ReadonlyArray<Value>
+  readonly attributes: Readonly<Record<string, AttributeValue>>
+}
+
+export interface OpOptions {
+  /** "" for ONNX, "com.microsoft", ...; by default the domain whose table has the operator. */
+  readonly domain?: string | undefined
+  /** The node's name, from which its outputs are named. */
+  readonly name?: string | undefined
+  /** Types of the outputs: required for operators that the table lacks, otherwise they refine what is inferred. */
+  readonly types?: ReadonlyArray<{ readonly type: ElementType; readonly shape?: Shape | undefined }> | undefined
+  /** Names of the outputs. */
+  readonly outputNames?: ReadonlyArray<string> | undefined
+}
+
+/** What the graphs of one tree share. */
+interface Tree {
+  readonly valueNames: Set<string>
+  readonly nodeNames: Set<string>
+  readonly owners: Map<Value, Graph>
+  readonly producers: Map<Value, Node>
+  readonly consumers: Map<Value, Array<Node>>
+  /** Elements of small integer tensors, as far as they follow from shapes and constants. */
+  readonly contents: Map<Value, ReadonlyArray<Dim>>
+  readonly counters: Map<string, number>
+  symbols: number
+}
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** Longer integer tensors are data, not shapes or axes. */
+const maxContents = 64
+
+/**
+ * A graph under construction. Every `op` infers the types and shapes of its outputs, so a mistake is an OnnxError at the line that
+ * made it. Subgraphs (bodies of Loop, If and Scan) may use the values of all their ancestors.
+ */
+export class Graph {
+  readonly name: string
+  readonly parent: Graph | undefined
+  readonly nodes: Array<Node> = []
+  readonly inputs: Array<Value> = []
+  readonly outputs: Array<Value> = []
+  readonly initializers = new Map<Value, TensorData>()
+  /** Opsets by domain that a model read from a file asked for; `toModel` writes at least these. */
+  readonly opsets = new Map<string, number>()
+  /** Model-local functions that nodes of this graph call. */
+  readonly functions: Array<FunctionProto> = []
+  readonly #tree: Tree
+  readonly #constants = new Map<string, Value>()
+
+  constructor(name: string, parent?: Graph) {
+    this.name = name
+    this.parent = parent
+    this.#tree = parent === undefined ? newTree() : parent.#tree
+  }
+
+  /** Declares a graph input. A "" in `shape` is a size of its own that nobody named. */
+  input(name: string, type: ElementType, shape?: Shape): Value {
+    const value = this.#value(this.#claim(name), type, shape)
+    this.inputs.push(value)
+    return value
+  }
+
+  /** A named tensor stored in the graph, such as a weight. */
+  initializer(name: string, data: TensorData): Value {
+    const value = this.#value(this.#claim(name), data.type, data.dims)
+    this.setInitializer(value, data)
+    return value
+  }
+
+  /** Stores data for a value of this graph; for an input that is its default. */
+  setInitializer(value: Value, data: TensorData): void {
+    this.initializers.set(value, data)
+    if ((data.type === "int64" || data.type === "int32") && data.dims.length <= 1 && (data.dims[0] ?? 1) <= maxContents) {
+      this.#tree.contents.set(value, Array.from(tensorValues(data) as ArrayLike<number | bigint>, Number))
+    }
+  }
+
+  /**
+   * A small constant: a number is a scalar, an array a vector unless `dims` says otherwise. One value serves all equal constants of a
+   * graph.
+   */
+  constant(
+    type: ElementType,
+    value: number | bigint | ArrayLike<number | bigint>,
+    dims?: ReadonlyArray<number>
+  ): Value {
+    const scalar = typeof value === "number" || typeof value === "bigint"
+    const data = tensorData(type, dims ?? (scalar ? [] : [value.length]), scalar ? [value] : value)
+    const key = `${type}[${data.dims.join()}]${Buffer.from(data.bytes).toString("latin1")}`
+    const known = this.#constants.get(key)
+    if (known !== undefined) return known
+    const made = this.#value(this.#fresh(this.#tree.valueNames, "constant"), type, data.dims)
+    // The data may share the caller's memory; a constant must not change with it.
+    this.setInitializer(made, { ...data, bytes: data.bytes.slice() })
+    this.#constants.set(key, made)
+    return made
+  }
+
+  /** Adds a node with one output. */
+  op(
+    opType: string,
+    inputs: ReadonlyArray<Value | undefined>,
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    options: OpOptions = {}
+  ): Value {
+    return this.ops(opType, inputs, 1, attributes, options)[0]!
+  }
+
+  /** Adds a node with `outputs` outputs. Trailing optional outputs are left out by asking for fewer. */
+  ops(
+    opType: string,
+    inputs: ReadonlyArray<Value | undefined>,
+    outputs: number,
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    options: OpOptions = {}
+  ): Array<Value> {
+    const found = findOperator(opType, options.domain)
+    const domain = found?.domain ?? options.domain ?? ""
+    const nodeName = options.name === undefined
+      ? this.#fresh(this.#tree.nodeNames, opType)
+      : this.#claimNode(options.name)
+    const where = { operator: opType, node: nodeName }
+    for (const [i, value] of inputs.entries()) this.#checkVisible(value, i, where)
+    const own = found?.operator
+    const checked = this.#checkAttributes(attributes, own, where)
+    if (own !== undefined) checkArity(own, inputs.length, outputs, where)
+
+    const inference = new Inference({
+      ...where,
+      opType,
+      inputs,
+      attributes: checked,
+      outputs,
+      fresh: () => this.#symbol(),
+      contents: (value) => this.#tree.contents.get(value)
+    })
+    const types = this.#types(inference, own, options.types)
+    const values = types.map(({ shape, type }, i) => {
+      const given = options.outputNames?.[i]
+      const name = given === undefined
+        ? this.#fresh(this.#tree.valueNames, outputs === 1 ? nodeName : `${nodeName}.${i}`, true)
+        : this.#claim(given)
+      return this.#value(name, type, shape)
+    })
+    const node: Node = { opType, domain, name: nodeName, inputs: [...inputs], outputs: values, attributes: checked }
+    this.nodes.push(node)
+    for (const value of values) this.#tree.producers.set(value, node)
+    for (const value of new Set(inputs)) {
+      if (value === undefined) continue
+      const users = this.#tree.consumers.get(value)
+      if (users === undefined) this.#tree.consumers.set(value, [node])
+      else users.push(node)
+    }
+    const first = values[0]
+    if (own?.contents !== undefined && first !== undefined && (first.type === "int64" || first.type === "int32")) {
+      const contents = own.contents(inference)
+      if (contents !== undefined && contents.length <= maxContents && (first.shape?.length ?? 2) <= 1) {
+        this.#tree.contents.set(first, contents)
+      }
+    }
+    return values
+  }
+
+  /**
+   * Declares a graph output and returns it. `name` renames the value. Where a rename isn't possible (an input, an initializer, a value
+   * of an outer graph, a value that is an output already) an Identity carries the value out.
+   */
+  output(value: Value, name?: string): Value {
+    this.#checkVisible(value, 0, { operator: "output", node: name ?? value.name })
+    const node = this.#tree.producers.get(value)
+    const ours = node !== undefined && this.#tree.owners.get(value) === this
+    if (!ours || this.outputs.includes(value)) {
+      const copy = this.op("Identity", [value], {}, name === undefined ? {} : { outputNames: [name] })
+      this.outputs.push(copy)
+      return copy
+    }
+    if (name !== undefined && name !== value.name) {
+      this.#claim(name)
+      this.#tree.valueNames.delete(value.name)
+      ;(value as Mutable<Value>).name = name
+    }
+    this.outputs.push(value)
+    return value
+  }
+
+  /** A body for Loop, If or Scan, to be given as an attribute to a node of this graph. */
+  subgraph(name: string): Graph {
+    return new Graph(name, this)
+  }
+
+  /** The node that computes a value; undefined for inputs and initializers. */
+  producer(value: Value): Node | undefined {
+    return this.#tree.producers.get(value)
+  }
+
+  /** The nodes that list a value among their inputs, nodes of nested subgraphs included. */
+  consumers(value: Value): ReadonlyArray<Node> {
+    return this.#tree.consumers.get(value) ?? []
+  }
+
+  /** The graph of this tree that a value belongs to. */
+  owner(value: Value): Graph | undefined {
+    return this.#tree.owners.get(value)
+  }
+
+  /** The elements of a small integer tensor, as far as constants and shapes tell: what Reshape, Slice or Expand would use. */
+  contents(value: Value): ReadonlyArray<Dim> | undefined {
+    return this.#tree.contents.get(value)
+  }
+
+  #types(inference: Inference, own: Operator | undefined, given: OpOptions["types"]): ReadonlyArray<ValueType> {
+    if (own === undefined) {
+      return given?.length === inference.outputs
+        ? given.map(({ shape, type }) => ({ type, shape }))
+        : inference.fail(
+          "this operator is not in the table",
+          `Give options.types, one for each of the ${inference.outputs} outputs (and options.domain)`
+        )
+    }
+    const inferred = own.infer(inference)
+    return Array.from({ length: inference.outputs }, (_, i) => {
+      const found = inferred[i]
+        ?? inference.fail(`output ${i} doesn't exist`, `Ask for at most ${inferred.length} outputs`)
+      const hint = given?.[i]
+      if (hint === undefined) return found
+      const shape = mergeShapes(found.shape, hint.shape)
+      if (hint.type !== found.type || shape === "conflict") {
+        return inference.fail(
+          `output ${i} is ${found.type}${formatShape(found.shape)}, not ${hint.type}${formatShape(hint.shape)}`,
+          "Correct options.types"
+        )
+      }
+      return { type: found.type, shape }
+    })
+  }
+
+  #checkVisible(value: Value | undefined, index: number, where: { operator: string; node: string }): void {
+    if (value === undefined) return
+    const owner = this.#tree.owners.get(value)
+    let graph: Graph | undefined = this
+    while (graph !== undefined && graph !== owner) graph = graph.parent
+    if (graph === undefined) {
+      throw new OnnxError({
+        ...where,
+        problem: `input ${index} (${describe(value)}) belongs to ${
+          owner === undefined ? "another tree of graphs" : `graph ${owner.name}`
+        }, out of sight of graph ${this.name}`,
+        remedy: "A graph sees its own values and those of its ancestors; return a body's values as outputs"
+      })
+    }
+  }
+
+  #checkAttributes(
+    attributes: Readonly<Record<string, AttributeValue>>,
+    own: Operator | undefined,
+    where: { operator: string; node: string }
+  ): Readonly<Record<string, AttributeValue>> {
+    const checked: Record<string, AttributeValue> = {}
+    for (const [key, value] of Object.entries(attributes)) {
+      if (value === undefined) continue
+      const wanted = own?.attributes[key]
+      if (own !== undefined && wanted === undefined) {
+        const names = Object.keys(own.attributes)
+        throw new OnnxError({
+          ...where,
+          problem: `unknown attribute ${key}`,
+          remedy: names.length === 0 ? "It takes no attributes" : `It takes ${names.join(", ")}`
+        })
+      }
+      const actual = wanted === "elementType" && isElementType(value) ? elementTypeCode(value) : value
+      const kind = attributeKind(actual)
+      const expected = wanted === "elementType" ? "int" : wanted
+      const empty = Array.isArray(actual) && actual.length === 0 && (expected === "strings" || expected === "ints")
+      if (kind === undefined || expected !== undefined && kind !== expected && !empty) {
+        throw new OnnxError({
+          ...where,
+          problem: `attribute ${key} is ${kind ?? "no attribute value"}${expected === undefined ? "" : `, not ${expected}`}`,
+          remedy: "A number is INT (an integer); write float(x) or floats([...]) for FLOAT and FLOATS, tensorData(...) for TENSOR"
+        })
+      }
+      if (isGraph(actual) && actual.parent !== this) {
+        throw new OnnxError({
+          ...where,
+          problem: `attribute ${key} is graph ${actual.name}, no subgraph of ${this.name}`,
+          remedy: "Make bodies with subgraph(name) of the graph that holds the node"
+        })
+      }
+      checked[key] = actual
+    }
+    return checked
+  }
+
+  #value(name: string, type: ElementType, shape: Shape | undefined): Value {
+    const value: Value = { name, type, shape: shape?.map((dim) => dim === "" ? this.#symbol() : dim) }
+    this.#tree.owners.set(value, this)
+    return value
+  }
+
+  #symbol(): Dim {
+    return `?${this.#tree.symbols++}`
+  }
+
+  #claim(name: string): string {
+    if (name === "" || this.#tree.valueNames.has(name)) {
+      throw new OnnxError({
+        problem: name === "" ? "A value needs a name" : `The name ${name} is taken in this tree of graphs`,
+        remedy: "Names are unique over a graph and all its subgraphs: choose another",
+        tensor: name
+      })
+    }
+    this.#tree.valueNames.add(name)
+    return name
+  }
+
+  #claimNode(name: string): string {
+    return this.#tree.nodeNames.has(name) ? this.#fresh(this.#tree.nodeNames, name) : this.#take(this.#tree.nodeNames, name)
+  }
+
+  #take(names: Set<string>, name: string): string {
+    names.add(name)
+    return name
+  }
+
+  /** `stem` itself when `bare` and free, otherwise the first free `stem_n`. */
+  #fresh(names: Set<string>, stem: string, bare = false): string {
+    if (bare && !names.has(stem)) return this.#take(names, stem)
+    const key = names === this.#tree.nodeNames ? `node ${stem}` : stem
+    for (let n = this.#tree.counters.get(key) ?? 0;; n++) {
+      const name = `${stem}_${n}`
+      if (names.has(name)) continue
+      this.#tree.counters.set(key, n + 1)
+      return this.#take(names, name)
+    }
+  }
+}
+
+const newTree = (): Tree => ({
+  valueNames: new Set(),
+  nodeNames: new Set(),
+  owners: new Map(),
+  producers: new Map(),
+  consumers: new Map(),
+  contents: new Map(),
+  counters: new Map(),
+  symbols: 0
+})
+
+const checkArity = (
+  { inputs: [fewest, most], outputs: [fewestOut, mostOut] }: Operator,
+  inputs: number,
+  outputs: number,
+  where: { operator: string; node: string }
+): void => {
+  const range = (low: number, high: number) => low === high ? String(low) : high > 1e9 ? `${low} or more` : `${low} to ${high}`
+  if (inputs < fewest || inputs > most) {
+    throw new OnnxError({ ...where, problem: `${inputs} inputs`, remedy: `It takes ${range(fewest, most)}` })
+  }
+  if (outputs < fewestOut || outputs > mostOut) {
+    throw new OnnxError({ ...where, problem: `${outputs} outputs`, remedy: `It gives ${range(fewestOut, mostOut)}` })
+  }
+}
+
+/** The dims that somebody named; the rest as "". */
+export const namedShape = (shape: Shape): Shape => shape.map((dim) => isUnknownDim(dim) ? "" : dim)

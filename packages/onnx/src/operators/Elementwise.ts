@@ -1,0 +1,112 @@
+import { addDims, type Dim, divideDims, multiplyDims, subtractDims } from "../Dim.ts"
+import { type ElementType, floatTypes, numericTypes } from "../ElementType.ts"
+import type { Inference } from "../Inference.ts"
+import { operator, type OperatorTable, table, variadic } from "../Operator.ts"
+
+const signedTypes: ReadonlyArray<ElementType> = [...floatTypes, "int64", "int32", "int16", "int8"]
+
+const unary = (types: ReadonlyArray<ElementType>, attributes = {}, more = {}) =>
+  operator([1, 1], attributes, (node) => {
+    node.expectType(0, ...types)
+    return { type: node.type(0), shape: node.shape(0) }
+  }, more)
+
+const indices = (node: Inference) => node.inputs.map((_, i) => i)
+
+const checked = (node: Inference, types: ReadonlyArray<ElementType>): ElementType => {
+  node.expectType(0, ...types)
+  return node.sameType(...indices(node))
+}
+
+/** Arithmetic on the contents of integer tensors, element by element; scalars broadcast. */
+const zip = (f: (a: Dim, b: Dim) => Dim | undefined) => (node: Inference): ReadonlyArray<Dim> | undefined => {
+  const a = node.contents(0)
+  const b = node.contents(1)
+  if (a === undefined || b === undefined || a.length !== b.length && a.length !== 1 && b.length !== 1) return undefined
+  const dims = Array.from({ length: Math.max(a.length, b.length) }, (_, i) =>
+    f(a.length === 1 ? a[0]! : a[i]!, b.length === 1 ? b[0]! : b[i]!))
+  return dims.every((dim) => dim !== undefined) ? dims : undefined
+}
+
+const binary = (types: ReadonlyArray<ElementType>, f?: (a: Dim, b: Dim) => Dim | undefined, attributes = {}) =>
+  operator(
+    [2, 2],
+    attributes,
+    (node) => ({ type: checked(node, types), shape: node.broadcast(0, 1) }),
+    f === undefined ? {} : { contents: zip(f) }
+  )
+
+const compare = (types: ReadonlyArray<ElementType>) =>
+  operator([2, 2], {}, (node) => {
+    checked(node, types)
+    return { type: "bool", shape: node.broadcast(0, 1) }
+  })
+
+const many = operator([1, variadic], {}, (node) => ({
+  type: checked(node, numericTypes),
+  shape: node.broadcast(...indices(node))
+}))
+
+/** Integer division rounds towards zero, so only exact quotients and pairs of non-negative numbers are known. */
+const quotient = (a: Dim, b: Dim): Dim | undefined =>
+  typeof a === "number" && typeof b === "number" && b !== 0 ? Math.trunc(a / b) : divideDims(a, b)
+
+const numbersOnly = (f: (a: number, b: number) => number | undefined) => (a: Dim, b: Dim): Dim | undefined =>
+  typeof a === "number" && typeof b === "number" ? f(a, b) : undefined
+
+const keepContents = { contents: (node: Inference) => node.contents(0) }
+const anyType: ReadonlyArray<ElementType> = [...numericTypes, "bool", "string"]
+
+export const elementwise: OperatorTable = {
+  ...table(
+    [
+      "Exp", "Log", "Sqrt", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh",
+      "Sigmoid", "Tanh", "Softplus", "Softsign", "HardSwish", "Mish", "Floor", "Ceil", "Round"
+    ],
+    unary(floatTypes)
+  ),
+  ...table(["Neg", "Relu"], unary(signedTypes)),
+  ...table(["Abs", "Sign", "Erf"], unary(numericTypes)),
+  ...table(["Elu", "LeakyRelu", "ThresholdedRelu", "Celu"], unary(floatTypes, { alpha: "float" })),
+  Selu: unary(floatTypes, { alpha: "float", gamma: "float" }),
+  HardSigmoid: unary(floatTypes, { alpha: "float", beta: "float" }),
+  Gelu: unary(floatTypes, { approximate: "string" }),
+  Swish: unary(floatTypes, { alpha: "float" }, { since: 24 }),
+  Not: unary(["bool"]),
+  Identity: unary(anyType, {}, keepContents),
+  Add: binary(numericTypes, addDims),
+  Sub: binary(numericTypes, subtractDims),
+  Mul: binary(numericTypes, multiplyDims),
+  Div: binary(numericTypes, quotient),
+  Mod: binary(numericTypes, numbersOnly((a, b) => b === 0 ? undefined : a - b * Math.floor(a / b)), { fmod: "int" }),
+  PRelu: binary(numericTypes),
+  Pow: operator([2, 2], {}, (node) => {
+    node.expectType(0, ...numericTypes)
+    node.expectType(1, ...numericTypes)
+    return { type: node.type(0), shape: node.broadcast(0, 1) }
+  }),
+  ...table(["Min", "Max", "Sum", "Mean"], many),
+  ...table(["Equal"], compare(anyType)),
+  ...table(["Less", "LessOrEqual", "Greater", "GreaterOrEqual"], compare(numericTypes)),
+  ...table(["And", "Or", "Xor"], compare(["bool"])),
+  Where: operator([3, 3], {}, (node) => {
+    node.expectType(0, "bool")
+    return { type: node.sameType(1, 2), shape: node.broadcast(0, 1, 2) }
+  }),
+  Clip: operator([1, 3], { min: "float", max: "float" }, (node) => {
+    for (const bound of [1, 2]) {
+      if (node.has(bound)) node.ranked(bound, 0)
+    }
+    return { type: checked(node, numericTypes), shape: node.shape(0) }
+  }),
+  ...table(["IsNaN"], operator([1, 1], {}, (node) => ({ type: "bool", shape: node.shape(0) }))),
+  IsInf: operator([1, 1], { detect_negative: "int", detect_positive: "int" }, (node) => {
+    node.expectType(0, ...floatTypes)
+    return { type: "bool", shape: node.shape(0) }
+  }),
+  Cast: operator([1, 1], { to: "elementType", saturate: "int" }, (node) => ({
+    type: node.elementType("to") ?? node.fail("attribute to is missing", "Give to: an element type"),
+    shape: node.shape(0)
+  }), { contents: (node) => ["int64", "int32"].includes(node.type(0)) ? node.contents(0) : undefined }),
+  CastLike: operator([2, 2], { saturate: "int" }, (node) => ({ type: node.type(1), shape: node.shape(0) }))
+}
