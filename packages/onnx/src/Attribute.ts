@@ -36,3 +36,5 @@ export const attributeKind = (value: unknown): AttributeKind | undefined => {
   if ("bytes" in value) return "tensor"
   return isGraph(value) ? "graph" : undefined
 }
+
+export const isTensor = (value: AttributeValue): value is TensorData => typeof value === "object" && "bytes" in value

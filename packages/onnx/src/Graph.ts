@@ -259,12 +259,14 @@ export class Graph {
     })
   }
 
+  #sees(owner: Graph): boolean {
+    return owner === this || this.parent !== undefined && this.parent.#sees(owner)
+  }
+
   #checkVisible(value: Value | undefined, index: number, where: { operator: string; node: string }): void {
     if (value === undefined) return
     const owner = this.#tree.owners.get(value)
-    let graph: Graph | undefined = this
-    while (graph !== undefined && graph !== owner) graph = graph.parent
-    if (graph === undefined) {
+    if (owner === undefined || !this.#sees(owner)) {
       throw new OnnxError({
         ...where,
         problem: `input ${index} (${describe(value)}) belongs to ${
