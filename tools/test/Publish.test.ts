@@ -88,7 +88,6 @@ describe.each(packages)("$name", ({ directory, manifest, name }) => {
   test("is clean for publint", async () => {
     const tarball = await readFile(tarballs.get(name)!)
     const { messages, pkg } = await publint({
-      pkgDir: directory,
       strict: true,
       pack: { tarball: tarball.buffer.slice(tarball.byteOffset, tarball.byteOffset + tarball.byteLength) }
     })

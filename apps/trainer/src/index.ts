@@ -1,1 +1,10 @@
-export {}
+export * from "./Cli.ts"
+export * from "./CommandError.ts"
+export * from "./Config.ts"
+export * from "./ConfigKeys.ts"
+export * from "./ConfigSource.ts"
+export * from "./Display.ts"
+export * from "./Failure.ts"
+export * from "./RunFolder.ts"
+export * from "./Units.ts"
+export * from "./View.ts"

@@ -1,0 +1,9 @@
+import { Command } from "effect/cli"
+import { showConfig } from "./commands/ShowConfig.ts"
+import { Debug, Json } from "./Flags.ts"
+
+export const cli = Command.make("ifrl").pipe(
+  Command.withDescription("Train language models to follow instructions"),
+  Command.withSubcommands([showConfig]),
+  Command.withGlobalFlags([Json, Debug])
+)

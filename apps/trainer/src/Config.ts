@@ -1,0 +1,138 @@
+// Everything a run can be told, in one schema: a sentence and the unit of each field, its bounds and its default.
+// `ifrl config` prints it, `--config FILE`, `--set a.b=c` and the named flags fill it in (see ConfigSource.ts).
+import { AdvantageConfig } from "@ifrl/grpo"
+import { AggregationConfig } from "@ifrl/reward"
+import { LearningRateSchedule } from "@ifrl/train"
+import { Effect, Schema } from "effect"
+
+const field = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
+  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value))).annotate({ description })
+
+/** A section of the config, or a schema of another package inside one; all of its fields have defaults. */
+const section = <S extends Schema.Top>(schema: S, description: string) => field(schema, {} as S["Encoded"], description)
+
+const count = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
+const positiveCount = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(1)))
+const nonNegative = Schema.Finite.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
+const positive = Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0)))
+const share = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
+const decay = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true })))
+
+/** `embedded` names what ships with this package instead of a path. */
+export const embedded = "embedded"
+
+const Run = Schema.Struct({
+  folder: field(Schema.String, "runs", "Folder that holds the run folders."),
+  name: field(Schema.String, "", "Name of the run's folder; empty for the command and the time."),
+  maxMinutes: field(nonNegative, 0, "Minutes after which the run ends with the step in progress; 0 for no limit.")
+})
+
+const Model = Schema.Struct({
+  path: field(Schema.String, embedded, "Hugging Face model folder, or embedded for the model that ships with ifrl."),
+  maxLength: field(count, 0, "Longest sequence, prompt and completion, in tokens; 0 for what the model was made for."),
+  threads: field(count, 0, "Threads of one run of the model; 0 for one a core.")
+})
+
+const Data = Schema.Struct({
+  prompts: field(Schema.String, embedded, "Training prompts, a JSONL file in IFEval's schema."),
+  heldOut: field(Schema.String, embedded, "Prompts for the evaluation before and after, a JSONL file; none of them is trained on."),
+  examples: field(Schema.String, embedded, "Conversations for supervised fine-tuning, a JSONL file of { messages }."),
+  validation: field(Schema.String, embedded, "Conversations for the validation loss, a JSONL file of { messages }."),
+  system: field(Schema.String, "", "System message put before every prompt; empty for none.")
+})
+
+const Curriculum = Schema.Struct({
+  name: field(
+    Schema.Literals(["none", "levels"]),
+    "levels",
+    "none: prompts as they are; levels: each prompt with its first constraint, then its first two, and so on."
+  ),
+  levels: field(positiveCount, 5, "Constraints of the longest level, in constraints."),
+  stepsPerLevel: field(count, 0, "Steps spent on each level, in steps; 0 spreads the levels evenly over the run.")
+})
+
+const Rollout = Schema.Struct({
+  promptsPerStep: field(positiveCount, 16, "Prompts of one step, in prompts."),
+  groupSize: field(
+    Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(2))),
+    8,
+    "Responses to each prompt, in responses; advantages are relative to them, so at least 2."
+  ),
+  maxTokens: field(positiveCount, 256, "Longest completion, in tokens."),
+  rows: field(positiveCount, 64, "Responses decoded at once, in rows of the cache."),
+  temperature: field(nonNegative, 1, "Sampling temperature; 0 takes the likeliest token."),
+  topP: field(share, 1, "Smallest share of probability that is kept, from the likeliest token down; 1 keeps all."),
+  topK: field(count, 0, "Likeliest tokens that are kept, in tokens; 0 keeps all."),
+  minP: field(share, 0, "Tokens less likely than this share of the likeliest are dropped; 0 keeps all.")
+})
+
+const Objective = Schema.Struct({
+  name: field(Schema.Literals(["grpo"]), "grpo", "Policy objective; grpo is the clipped ratio with an optional KL penalty."),
+  clipLow: field(share, 0.2, "How far below 1 the probability ratio may pull, a ratio."),
+  clipHigh: field(nonNegative, 0.2, "How far above 1 the probability ratio may pull, a ratio."),
+  klCoefficient: field(
+    nonNegative,
+    0,
+    "Weight of the KL penalty (k3, in nats) towards the model at the start; 0 needs no reference model."
+  ),
+  advantage: section(AdvantageConfig, "How the rewards of a group become advantages.")
+})
+
+const Optimizer = Schema.Struct({
+  learningRate: field(positive, 1e-6, "Base learning rate of AdamW, a step per unit of normalised gradient."),
+  betas: field(Schema.Tuple([decay, decay]), [0.9, 0.999], "Decay of the first and of the second moment, per update."),
+  epsilon: field(positive, 1e-8, "Added to the root of the second moment, in units of gradient."),
+  weightDecay: field(nonNegative, 0, "Decoupled weight decay, per update and unit of learning rate; norms and biases are spared."),
+  maxGradNorm: field(nonNegative, 1, "Largest global L2 norm of the gradient, longer ones are scaled down to it; 0 for no limit.")
+})
+
+const Train = Schema.Struct({
+  steps: field(positiveCount, 100, "Steps of the run, each with its rollout, in steps."),
+  seed: field(count, 0, "Seed of everything random: order, sampling, initialisation."),
+  updatesPerRollout: field(positiveCount, 1, "Optimizer updates made from one rollout, each over all of it, in updates."),
+  microBatchTokens: field(positiveCount, 4096, "Rows times longest row of one training run of the graph, in tokens; memory grows with it."),
+  microBatchRows: field(count, 0, "Rows of one training run of the graph, in rows; 0 for as many as the tokens allow."),
+  recompute: field(Schema.Boolean, false, "Compute activations again in backward: less memory, about a third more time.")
+})
+
+const Sft = Schema.Struct({
+  rowsPerStep: field(positiveCount, 64, "Conversations of one optimizer update, in rows."),
+  epochs: field(nonNegative, 0, "Passes over the examples; 0 goes by train.steps instead.")
+})
+
+const Checkpoint = Schema.Struct({
+  every: field(count, 50, "Steps between checkpoints; 0 for one at the end only."),
+  keep: field(count, 2, "Checkpoints kept, the newest; 0 keeps all.")
+})
+
+const Eval = Schema.Struct({
+  every: field(count, 0, "Steps between evaluations during training; 0 for only before and after."),
+  prompts: field(count, 0, "Held-out prompts that are judged, in prompts; 0 for all."),
+  temperature: field(nonNegative, 0, "Sampling temperature of the evaluation; 0 takes the likeliest token."),
+  maxTokens: field(count, 0, "Longest completion in the evaluation, in tokens; 0 for rollout.maxTokens.")
+})
+
+const Reward = Schema.Struct({
+  hardWeight: field(nonNegative, 1, "Weight of each constraint that a rule decides."),
+  softWeight: field(nonNegative, 1, "Weight of each constraint that a reward model judges."),
+  relevanceWeight: field(nonNegative, 0, "Weight of answering the instruction's content, as one more part of the mean."),
+  aggregation: section(AggregationConfig, "From the outcomes of the parts to one number."),
+  errorBudget: field(share, 0.05, "Share of a step's responses whose reward may fail before the run stops.")
+})
+
+export const Config = Schema.Struct({
+  run: section(Run, "Where a run lives and how long it may take."),
+  model: section(Model, "The model that is trained or used."),
+  data: section(Data, "Prompts and conversations."),
+  curriculum: section(Curriculum, "From easy prompts to hard ones."),
+  rollout: section(Rollout, "Generation of the responses that are learnt from."),
+  objective: section(Objective, "What the policy is trained towards."),
+  optimizer: section(Optimizer, "AdamW."),
+  schedule: section(LearningRateSchedule, "The learning rate over the run's updates."),
+  train: section(Train, "The training loop."),
+  sft: section(Sft, "Supervised fine-tuning, the sft command."),
+  checkpoint: section(Checkpoint, "What is kept of a run so that it can go on."),
+  eval: section(Eval, "Evaluation on held-out prompts."),
+  reward: section(Reward, "What a response is worth.")
+}).annotate({ title: "Config" })
+export type Config = typeof Config.Type

@@ -1,0 +1,141 @@
+// Where a config comes from: a JSON or YAML file, `--set a.b=c` over it, named flags over both, defaults under all.
+// Each source is held against the schema by itself, so that an error names the source it came from.
+import { Effect, FileSystem, Schema, SchemaIssue } from "effect"
+import { parse as parseYaml, YAMLParseError } from "yaml"
+import { CommandError } from "./CommandError.ts"
+import { Config } from "./Config.ts"
+import { configKeys, nearestKey, unknownKeys } from "./ConfigKeys.ts"
+
+type Json = Record<string, unknown>
+
+/** What the command line says about the config. */
+export interface ConfigSource {
+  /** JSON or YAML file. */
+  readonly file?: string | undefined
+  /** Assignments `a.b=c`, the value read as YAML. */
+  readonly assignments?: ReadonlyArray<string>
+  /** Named flags that were given: flag, config path and value. */
+  readonly flags?: ReadonlyArray<{ readonly flag: string; readonly path: string; readonly value: unknown }>
+}
+
+interface Layer {
+  readonly origin: string
+  readonly values: Json
+}
+
+const operation = "config"
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const nested = (path: string, value: unknown): Json =>
+  path.split(".").reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as Json
+
+const merge = (under: Json, over: Json): Json => {
+  const result: Json = { ...under }
+  for (const [name, value] of Object.entries(over)) {
+    const below = result[name]
+    result[name] = isObject(below) && isObject(value) ? merge(below, value) : value
+  }
+  return result
+}
+
+const yaml = (text: string, subject: string, remedy: string) =>
+  Effect.try({
+    try: (): unknown => parseYaml(text),
+    catch: (cause) =>
+      new CommandError({
+        operation,
+        subject,
+        reason: cause instanceof YAMLParseError ? cause.message.split("\n")[0]!.replace(/:$/, "") : String(cause),
+        remedy,
+        cause
+      })
+  })
+
+const readFile = Effect.fnUntraced(function*(file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* fs.readFileString(file).pipe(
+    Effect.mapError((cause) =>
+      new CommandError({
+        operation,
+        subject: file,
+        reason: cause.reason._tag === "NotFound" ? "no such file" : cause.message,
+        remedy: "give --config a JSON or YAML file",
+        cause
+      })
+    )
+  )
+  const values = yield* yaml(text, file, "correct the JSON or YAML there")
+  if (isObject(values)) return { origin: file, values } satisfies Layer
+  return yield* new CommandError({
+    operation,
+    subject: file,
+    reason: "is not an object of sections",
+    remedy: "begin with a section such as rollout: (ifrl config prints all of them)"
+  })
+})
+
+const readAssignment = Effect.fnUntraced(function*(assignment: string) {
+  const at = assignment.indexOf("=")
+  if (at <= 0) {
+    return yield* new CommandError({
+      operation,
+      subject: `--set ${assignment}`,
+      reason: "is not an assignment",
+      remedy: "write --set section.field=value, such as --set rollout.groupSize=4"
+    })
+  }
+  const origin = `--set ${assignment}`
+  const value = yield* yaml(assignment.slice(at + 1), origin, "quote the value as YAML does")
+  return { origin, values: nested(assignment.slice(0, at), value) } satisfies Layer
+})
+
+const refuseUnknown = (layer: Layer) =>
+  Effect.suspend(() => {
+    const [unknown] = unknownKeys(Config, layer.values)
+    if (unknown === undefined) return Effect.void
+    const near = nearestKey(unknown, configKeys(Config).map((key) => key.path))
+    return Effect.fail(
+      new CommandError({
+        operation,
+        subject: layer.origin,
+        reason: `unknown key ${unknown}`,
+        remedy: near === undefined ? "ifrl config prints the known keys" : `did you mean ${near}?`
+      })
+    )
+  })
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+const at = (values: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
+  path.reduce<unknown>((node, name) => isObject(node) || Array.isArray(node) ? (node as Json)[name as string] : undefined, values)
+
+/** The layer that has the last word on `path`. */
+const originOf = (layers: ReadonlyArray<Layer>, path: ReadonlyArray<PropertyKey>) =>
+  layers.findLast((layer) => at(layer.values, path) !== undefined)?.origin ?? layers.at(-1)?.origin ?? "config"
+
+/** Decode all sources into one config; the first fault is reported with its source, key and remedy. */
+export const readConfig = Effect.fn("readConfig")(function*(source: ConfigSource) {
+  const layers: Array<Layer> = []
+  if (source.file !== undefined) layers.push(yield* readFile(source.file))
+  for (const assignment of source.assignments ?? []) layers.push(yield* readAssignment(assignment))
+  for (const { flag, path, value } of source.flags ?? []) layers.push({ origin: `--${flag}`, values: nested(path, value) })
+  yield* Effect.forEach(layers, refuseUnknown, { discard: true })
+
+  const merged = layers.reduce<Json>((under, { values }) => merge(under, values), {})
+  return yield* Schema.decodeUnknownEffect(Config)(merged, { errors: "all" }).pipe(
+    Effect.mapError((error) => {
+      const [issue] = formatIssues(error.issue).issues
+      const path = (issue?.path ?? []).map((part) => typeof part === "object" ? part.key : part)
+      const key = path.map(String).join(".")
+      const found = JSON.stringify(at(merged, path))
+      return new CommandError({
+        operation,
+        subject: originOf(layers, path),
+        reason: `${key} is ${found}`,
+        remedy: `${(issue?.message ?? error.message).replace(/^Expected /, "expected ")}: ${
+          configKeys(Config).find((known) => known.path === key)?.description ?? "see ifrl config"
+        }`,
+        cause: error
+      })
+    })
+  )
+})

@@ -1,0 +1,72 @@
+// A run is a folder: config.json (what it was told, complete), metrics.jsonl, completions.jsonl, checkpoints/ and, when
+// it has ended, summary.json.
+import { Context, DateTime, Effect, FileSystem, Layer, Path } from "effect"
+import { CommandError } from "./CommandError.ts"
+import type { Config } from "./Config.ts"
+
+export class RunFolder extends Context.Service<RunFolder, {
+  readonly directory: string
+  readonly metrics: string
+  readonly checkpoints: string
+  /** Append records to completions.jsonl. */
+  readonly appendCompletions: (records: ReadonlyArray<unknown>) => Effect.Effect<void, CommandError>
+  /** Write summary.json, whole or not at all. */
+  readonly writeSummary: (summary: unknown) => Effect.Effect<void, CommandError>
+}>()("@ifrl/trainer/RunFolder") {
+  /**
+   * The folder of a run of `command` under `config`. A new run refuses a folder that already holds one; a resumed run
+   * goes on in the folder it is given.
+   */
+  static readonly layer = (
+    command: string,
+    config: Config,
+    resume?: string
+  ): Layer.Layer<RunFolder, CommandError, FileSystem.FileSystem | Path.Path> => Layer.effect(RunFolder, make(command, config, resume))
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+
+const make = Effect.fnUntraced(function*(command: string, config: Config, resume: string | undefined) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const stamp = DateTime.formatIso(yield* DateTime.now).slice(0, 19).replace("T", "-").replaceAll(":", "")
+  const name = config.run.name === "" ? `${command}-${stamp}` : config.run.name
+  const directory = resume ?? path.join(config.run.folder, name)
+
+  const guard = (subject: string) => <A, R>(effect: Effect.Effect<A, { readonly message: string }, R>) =>
+    effect.pipe(Effect.mapError((cause) =>
+      new CommandError({
+        operation: "run folder",
+        subject,
+        reason: cause.message,
+        remedy: "make the folder writable and free disk space",
+        cause
+      })
+    ))
+  const replace = (file: string, text: string) =>
+    fs.writeFileString(`${file}.tmp`, text).pipe(Effect.andThen(fs.rename(`${file}.tmp`, file)), guard(file))
+
+  const configFile = path.join(directory, "config.json")
+  if (resume === undefined && (yield* fs.exists(configFile).pipe(guard(directory)))) {
+    return yield* new CommandError({
+      operation: "run folder",
+      subject: directory,
+      reason: "already holds a run",
+      remedy: `go on with --resume ${directory}, or choose another --name`
+    })
+  }
+  yield* fs.makeDirectory(path.join(directory, "checkpoints"), { recursive: true }).pipe(guard(directory))
+  yield* replace(configFile, json(config))
+
+  const completions = path.join(directory, "completions.jsonl")
+  return RunFolder.of({
+    directory,
+    metrics: path.join(directory, "metrics.jsonl"),
+    checkpoints: path.join(directory, "checkpoints"),
+    appendCompletions: (records) =>
+      fs.writeFileString(completions, records.map((record) => `${JSON.stringify(record)}\n`).join(""), { flag: "a" }).pipe(
+        guard(completions)
+      ),
+    writeSummary: (summary) => replace(path.join(directory, "summary.json"), json(summary))
+  })
+})

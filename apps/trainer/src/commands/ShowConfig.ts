@@ -1,0 +1,27 @@
+import { Effect, Schema } from "effect"
+import { Command } from "effect/cli"
+import { stringify } from "yaml"
+import { Config } from "../Config.ts"
+import { configKeys } from "../ConfigKeys.ts"
+import { readConfig } from "../ConfigSource.ts"
+import { configFlags, sourceOf } from "../Flags.ts"
+import { printResult } from "../Output.ts"
+
+const at = (config: unknown, path: string): unknown =>
+  path.split(".").reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], config)
+
+/** The config as YAML, every key under the sentence that documents it. */
+export const printConfig = (config: Config): string =>
+  configKeys(Config).map(({ description, path, section }) => {
+    const depth = path.split(".").length - 1
+    const indent = "  ".repeat(depth)
+    const name = path.slice(path.lastIndexOf(".") + 1)
+    const value = section ? "" : ` ${stringify(at(config, path), { collectionStyle: "flow" }).trim()}`
+    return `${depth === 0 ? "\n" : ""}${indent}# ${description}\n${indent}${name}:${value}`
+  }).join("\n").trimStart()
+
+export const showConfig = Command.make("config", configFlags, (input) =>
+  Effect.gen(function*() {
+    const config = yield* readConfig(sourceOf(input))
+    yield* printResult(yield* Schema.encodeEffect(Config)(config), printConfig(config))
+  })).pipe(Command.withDescription("Print the config that the flags and the file come to, with a sentence on every key"))

@@ -1,0 +1,48 @@
+import { NodeServices } from "@effect/platform-node"
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
+import { Effect, Schema } from "effect"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Config, RunFolder } from "../src/index.ts"
+
+let folder = ""
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ifrl-run-"))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const config = (name: string) => Schema.decodeUnknownSync(Config)({ run: { folder, name } })
+const within = <A, E>(name: string, effect: Effect.Effect<A, E, RunFolder>, resume?: string) =>
+  Effect.runPromise(effect.pipe(Effect.provide(RunFolder.layer("train", config(name), resume)), Effect.provide(NodeServices.layer)))
+
+describe("RunFolder", () => {
+  test("holds the complete config, completions and the summary", async () => {
+    await within("a", Effect.gen(function*() {
+      const run = yield* RunFolder
+      yield* run.appendCompletions([{ text: "one" }, { text: "two" }])
+      yield* run.appendCompletions([{ text: "three" }])
+      yield* run.writeSummary({ steps: 3 })
+    }))
+    expect((await readdir(join(folder, "a"))).toSorted()).toEqual(["checkpoints", "completions.jsonl", "config.json", "summary.json"])
+    expect(JSON.parse(await readFile(join(folder, "a/config.json"), "utf8"))).toEqual(config("a"))
+    expect(await readFile(join(folder, "a/completions.jsonl"), "utf8")).toBe("{\"text\":\"one\"}\n{\"text\":\"two\"}\n{\"text\":\"three\"}\n")
+    expect(JSON.parse(await readFile(join(folder, "a/summary.json"), "utf8"))).toEqual({ steps: 3 })
+  })
+
+  test("is named after the command and the time when it has no name", async () => {
+    await within("", RunFolder)
+    expect(await readdir(folder)).toEqual([expect.stringMatching(/^train-\d{4}-\d{2}-\d{2}-\d{6}$/)])
+  })
+
+  test("refuses a folder that holds a run, and says how to go on", async () => {
+    await within("a", RunFolder)
+    await expect(within("a", RunFolder)).rejects.toThrow(/a: already holds a run; go on with --resume .*a, or choose another --name/)
+    await expect(within("a", RunFolder, join(folder, "a"))).resolves.toMatchObject({ directory: join(folder, "a") })
+  })
+
+  test("names the place when it cannot be written", async () => {
+    await writeFile(join(folder, "file"), "")
+    await expect(within("file/a", RunFolder)).rejects.toThrow(/run folder: .*file\/a: .*; make the folder writable/)
+  })
+})
