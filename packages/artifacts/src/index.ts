@@ -1,1 +1,8 @@
-export {}
+export * from "./ArtifactError.ts"
+export * from "./Checkpoint.ts"
+export { Accumulated, type Backward, customGradient, type InputGradients } from "./CustomGradient.ts"
+export * from "./Differentiate.ts"
+export { Emit } from "./Emit.ts"
+export { type Into, into, type Lazy, once, type Rule, type Rules, Site } from "./Rule.ts"
+export { nonDifferentiable, rules } from "./rules/index.ts"
+export * from "./CheckGrads.ts"
