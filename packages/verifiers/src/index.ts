@@ -1,1 +1,6 @@
-export {}
+export * from "./Answer.ts"
+export * from "./ifeval/index.ts"
+export * from "./Kwargs.ts"
+export * from "./Verifier.ts"
+export * from "./Verifiers.ts"
+export * from "./Verify.ts"

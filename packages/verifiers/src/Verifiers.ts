@@ -1,0 +1,7 @@
+import { ifeval } from "./ifeval/index.ts"
+import type { VerifierTable } from "./Verifier.ts"
+
+/** Every verifier by id. */
+export const verifiers: VerifierTable = {
+  ...ifeval
+}

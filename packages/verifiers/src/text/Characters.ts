@@ -1,0 +1,239 @@
+// Python's view of characters, which the reference checkers were written in: classes by Unicode property rather than
+// ASCII, whitespace without U+FEFF but with U+001C-1F and U+0085, lengths and positions in code points where it matters.
+
+/** The 32 ASCII marks of Python's `string.punctuation`. */
+export const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+const WORD = 1
+const SPACE = 2
+const DIGIT = 4
+const UPPER = 8
+const LOWER = 16
+const TITLE = 32
+const ALPHA = 64
+
+const spaces = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009" +
+  "\u200a\u2028\u2029\u202f\u205f\u3000"
+
+const classes: ReadonlyArray<readonly [mask: number, pattern: RegExp]> = [
+  [WORD, /[\p{L}\p{N}_]+/gu],
+  [SPACE, new RegExp(`[${spaces}]+`, "gu")],
+  [DIGIT, /\p{Nd}+/gu],
+  [UPPER, /\p{Uppercase}+/gu],
+  [LOWER, /\p{Lowercase}+/gu],
+  [TITLE, /\p{Lt}+/gu],
+  [ALPHA, /\p{L}+/gu]
+]
+
+const isSurrogate = (unit: number): boolean => (unit & 0xf800) === 0xd800
+
+const PLANE = 0x10000
+
+/** The classes of `size` code points from `first` on. Surrogates belong to none. */
+const classify = (first: number, size: number): Uint8Array => {
+  const table = new Uint8Array(size)
+  const width = first < PLANE ? 1 : 2
+  let text = ""
+  for (let point = first; point < first + size; point++) text += isSurrogate(point) ? " " : String.fromCodePoint(point)
+  for (const [mask, pattern] of classes) {
+    for (const match of text.matchAll(pattern)) {
+      const start = match.index / width
+      for (let i = start; i < start + match[0].length / width; i++) table[i]! |= mask
+    }
+  }
+  if (first < PLANE) table.fill(0, 0xd800, 0xe000)
+  return table
+}
+
+const ascii = classify(0, 0x80)
+const planes: Array<Uint8Array> = []
+
+const flags = (point: number): number => {
+  if (point < 0x80) return ascii[point]!
+  const plane = (planes[point >> 16] ??= classify(point & ~0xffff, PLANE))
+  return plane[point & 0xffff]!
+}
+
+/** `\w`: a letter, a number of any kind, or `_`. Combining marks are not word characters. */
+export const isWord = (point: number): boolean => (flags(point) & WORD) !== 0
+
+/** `\s` and `str.isspace`. */
+export const isSpace = (point: number): boolean => (flags(point) & SPACE) !== 0
+
+/** `\d`: a decimal digit of any script. */
+export const isDecimal = (point: number): boolean => (flags(point) & DIGIT) !== 0
+
+/** `str.isalpha` for one character. */
+export const isAlpha = (point: number): boolean => (flags(point) & ALPHA) !== 0
+
+/** `str.isupper` for one character. */
+export const isUpper = (point: number): boolean => (flags(point) & UPPER) !== 0
+
+/** `str.islower` for one character. */
+export const isLower = (point: number): boolean => (flags(point) & LOWER) !== 0
+
+const everyCased = (text: string, wanted: number, opposite: number): boolean => {
+  let found = false
+  for (let i = 0; i < text.length; i++) {
+    let point = text.charCodeAt(i)
+    if (isSurrogate(point)) {
+      point = text.codePointAt(i)!
+      if (point > 0xffff) i++
+    }
+    const mask = flags(point)
+    if ((mask & opposite) !== 0) return false
+    if ((mask & wanted) !== 0) found = true
+  }
+  return found
+}
+
+/** `str.isupper`: at least one cased character, all of them upper case. */
+export const isUpperText = (text: string): boolean => everyCased(text, UPPER, LOWER | TITLE)
+
+/** `str.islower`: at least one cased character, all of them lower case. */
+export const isLowerText = (text: string): boolean => everyCased(text, LOWER, UPPER | TITLE)
+
+/** The code point that ends before `index`, or -1 at the start of the text. */
+export const pointBefore = (text: string, index: number): number => {
+  if (index <= 0) return -1
+  const unit = text.charCodeAt(index - 1)
+  if ((unit & 0xfc00) === 0xdc00 && index > 1) {
+    const point = text.codePointAt(index - 2)!
+    if (point > 0xffff) return point
+  }
+  return unit
+}
+
+/** The code point at `index`, or -1 at the end of the text. */
+export const pointAt = (text: string, index: number): number => index >= text.length ? -1 : text.codePointAt(index)!
+
+/** Whether `\b` holds before the code unit at `index`. */
+export const isBoundary = (text: string, index: number): boolean => {
+  const before = pointBefore(text, index)
+  const after = pointAt(text, index)
+  return (before >= 0 && isWord(before)) !== (after >= 0 && isWord(after))
+}
+
+/** The first index at or after `index` that holds no whitespace. */
+export const skipSpaces = (text: string, index: number): number => {
+  let i = index
+  while (i < text.length && isSpace(text.charCodeAt(i))) i++
+  return i
+}
+
+/** `str.lstrip()`, `str.rstrip()` and `str.strip()`. */
+export const stripStart = (text: string): string => text.slice(skipSpaces(text, 0))
+
+export const stripEnd = (text: string): string => {
+  let end = text.length
+  while (end > 0 && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(0, end)
+}
+
+export const strip = (text: string): string => stripEnd(stripStart(text))
+
+/** `str.lstrip(chars)`: removes any of `chars` (of the basic plane), in any order. */
+export const stripCharsStart = (text: string, chars: string): string => {
+  let start = 0
+  while (start < text.length && chars.includes(text[start]!)) start++
+  return text.slice(start)
+}
+
+export const stripCharsEnd = (text: string, chars: string): string => {
+  let end = text.length
+  while (end > 0 && chars.includes(text[end - 1]!)) end--
+  return text.slice(0, end)
+}
+
+export const stripChars = (text: string, chars: string): string => stripCharsEnd(stripCharsStart(text, chars), chars)
+
+/** `not str.strip()`: the text is empty or only whitespace. */
+export const isBlank = (text: string): boolean => skipSpaces(text, 0) === text.length
+
+/** `str.split()`: the pieces between runs of whitespace, none of them empty. */
+export const splitSpaces = (text: string): Array<string> => {
+  const pieces: Array<string> = []
+  let i = skipSpaces(text, 0)
+  while (i < text.length) {
+    const start = i
+    while (i < text.length && !isSpace(text.charCodeAt(i))) i++
+    pieces.push(text.slice(start, i))
+    i = skipSpaces(text, i)
+  }
+  return pieces
+}
+
+/** The number of code points: Python's `len(str)`. */
+export const length = (text: string): number => {
+  let count = text.length
+  for (let i = 0; i + 1 < text.length; i++) {
+    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
+      count--
+      i++
+    }
+  }
+  return count
+}
+
+/** The first and the last code point as text, empty for the empty text. */
+export const firstCharacter = (text: string): string =>
+  text === "" ? "" : String.fromCodePoint(text.codePointAt(0)!)
+
+export const lastCharacter = (text: string): string =>
+  text === "" ? "" : String.fromCodePoint(pointBefore(text, text.length))
+
+// Characters that `re.IGNORECASE` treats as equal though lower-casing one does not give the other.
+const equivalents = [
+  "i\u0131", "s\u017f", "\u00b5\u03bc", "\u0345\u03b9\u1fbe", "\u0390\u1fd3", "\u03b0\u1fe3", "\u03b2\u03d0",
+  "\u03b5\u03f5", "\u03b8\u03d1", "\u03ba\u03f0", "\u03c0\u03d6", "\u03c1\u03f1", "\u03c2\u03c3", "\u03c6\u03d5",
+  "\u0432\u1c80", "\u0434\u1c81", "\u043e\u1c82", "\u0441\u1c83", "\u0442\u1c84\u1c85", "\u044a\u1c86", "\u0463\u1c87",
+  "\u1c88\ua64b", "\u1e61\u1e9b", "\ufb05\ufb06"
+]
+const canonical = new Map(
+  equivalents.flatMap((group) => [...group].slice(1).map((other) => [other, group[0]!] as const))
+)
+
+const foldPoint = (character: string): number => {
+  const lower = String.fromCodePoint(character.toLowerCase().codePointAt(0)!)
+  return (canonical.get(lower) ?? lower).codePointAt(0)!
+}
+
+let folds: Uint16Array | undefined
+const foldTable = (): Uint16Array => {
+  if (folds === undefined) {
+    folds = new Uint16Array(0x10000)
+    for (let unit = 0; unit < 0x10000; unit++) {
+      folds[unit] = isSurrogate(unit) ? unit : foldPoint(String.fromCharCode(unit))
+    }
+  }
+  return folds
+}
+
+/**
+ * The text as code units in which characters equal under Python's `re.IGNORECASE` are the same: simple lower case, then
+ * one representative of each equivalence class. Positions are those of the text.
+ */
+export const fold = (text: string): Uint16Array => {
+  const units = new Uint16Array(text.length)
+  let table: Uint16Array | undefined
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x80) {
+      units[i] = unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit
+    } else if (!isSurrogate(unit)) {
+      table ??= foldTable()
+      units[i] = table[unit]!
+    } else {
+      const point = text.codePointAt(i)!
+      if (point > 0xffff) {
+        const lower = String.fromCodePoint(point).toLowerCase()
+        units[i] = lower.charCodeAt(0)
+        units[i + 1] = lower.charCodeAt(1)
+        i++
+      } else {
+        units[i] = unit
+      }
+    }
+  }
+  return units
+}
