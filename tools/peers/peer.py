@@ -1,0 +1,145 @@
+"""The PyTorch + transformers side of the peer benchmark: a process that answers one JSON line with one JSON line.
+
+    python peer.py checkpoint DIR      make the model that both sides load
+    python peer.py train DIR MODE      training steps; MODE is eager or compile
+    python peer.py generate DIR        transformers' generate
+
+fp32 throughout, `threads` as given by PEER_THREADS. Requests: {"steps": n} for train, {"batch": n, "seed": s} for generate.
+"""
+
+import json
+import os
+import sys
+import time
+
+import torch
+import transformers
+
+torch.set_num_threads(int(os.environ["PEER_THREADS"]))
+transformers.utils.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+
+SHAPE = json.loads(os.environ["PEER_SHAPE"])
+
+
+def say(message):
+    print(json.dumps(message), flush=True)
+
+
+def tokens(rows, length, seed):
+    """The same tokens as ours.ts makes: a linear congruential sequence."""
+    state = seed
+    values = []
+    for _ in range(rows * length):
+        state = (state * 1664525 + 1013904223) % 2**32
+        values.append((state >> 8) % SHAPE["vocab"])
+    return torch.tensor(values).reshape(rows, length)
+
+
+def peak_bytes():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def reset_peak():
+    """From here on the peak is that of what follows, not of loading."""
+    with open("/proc/self/clear_refs", "w") as refs:
+        refs.write("5")
+
+
+def checkpoint(folder):
+    torch.manual_seed(1)
+    config = transformers.Qwen2Config(
+        vocab_size=SHAPE["vocab"],
+        hidden_size=SHAPE["hidden"],
+        num_hidden_layers=SHAPE["layers"],
+        num_attention_heads=SHAPE["heads"],
+        num_key_value_heads=SHAPE["kvHeads"],
+        intermediate_size=SHAPE["intermediate"],
+        max_position_embeddings=SHAPE["maxPositions"],
+        tie_word_embeddings=SHAPE["tied"],
+    )
+    model = transformers.Qwen2ForCausalLM(config)
+    model.generation_config.eos_token_id = None
+    model.save_pretrained(folder)
+    say({"parameters": model.num_parameters()})
+
+
+def load(folder):
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def versions():
+    return {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def train(folder, mode):
+    model = load(folder).train()
+    run = torch.compile(model) if mode == "compile" else model
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=1e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, fused=True
+    )
+    ids = tokens(SHAPE["rows"], SHAPE["length"], 7)
+    losses = []
+
+    def step():
+        # transformers shifts the labels itself; the mean is over rows x (length - 1) tokens.
+        loss = run(input_ids=ids, labels=ids, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+
+    base = peak_bytes()
+    for _ in range(SHAPE["warmup"]):
+        step()
+    reset_peak()
+    say({"ready": versions() | {"loadedBytes": base}})
+    for line in sys.stdin:
+        seconds = []
+        for _ in range(json.loads(line)["steps"]):
+            start = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - start)
+        say({"seconds": seconds, "losses": losses, "peakBytes": peak_bytes()})
+
+
+def generate(folder):
+    model = load(folder).eval()
+
+    def run(batch, new_tokens, seed):
+        ids = tokens(batch, SHAPE["prompt"], seed)
+        torch.manual_seed(seed)
+        return model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            max_new_tokens=new_tokens,
+            min_new_tokens=new_tokens,
+            eos_token_id=None,
+            pad_token_id=0,
+        )
+
+    with torch.inference_mode():
+        run(4, SHAPE["newTokens"], 0)
+        say({"ready": versions()})
+        for line in sys.stdin:
+            request = json.loads(line)
+            start = time.perf_counter()
+            out = run(request["batch"], SHAPE["newTokens"], request["seed"])
+            seconds = time.perf_counter() - start
+            say({"seconds": [seconds], "tokens": int(out.shape[0] * (out.shape[1] - SHAPE["prompt"]))})
+
+
+if __name__ == "__main__":
+    command, *arguments = sys.argv[1:]
+    {"checkpoint": checkpoint, "train": train, "generate": generate}[command](*arguments)
