@@ -1,1 +1,7 @@
-export {}
+export * from "./Dataset.ts"
+export * from "./Levels.ts"
+export * from "./PromptError.ts"
+export * from "./PromptRow.ts"
+export * from "./Prompts.ts"
+export * from "./Random.ts"
+export * from "./Schedule.ts"

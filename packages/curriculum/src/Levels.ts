@@ -1,0 +1,72 @@
+// Curriculum decomposition: an instruction with constraints c1..cn becomes n instructions, of which level k keeps the
+// first k constraints.
+import { constraintsOf, isSoft, type PromptRow, promptRow } from "./PromptRow.ts"
+import { PromptError } from "./PromptError.ts"
+
+/**
+ * Level `k` of a row, k in 0..n: its first `k` constraints. Level n is the row itself; the others carry its id as
+ * `parent`. Level 0, the bare instruction, is nothing to train on: the paper's pairs use the response to it.
+ * Throws a PromptError when the row's constraints have no texts of their own.
+ */
+export const levelOf = (row: PromptRow, k: number): PromptRow => {
+  const count = row.instruction_id_list.length
+  if (!Number.isInteger(k) || k < 0 || k > count) {
+    throw new PromptError({
+      row: row.id,
+      problem: `there is no level ${k}: the row has ${count} constraints`,
+      remedy: `ask for a level in 0..${count}`
+    })
+  }
+  if (k === count) return row
+  if (row.constraints.length !== count) {
+    throw new PromptError({
+      row: row.id,
+      problem: `the row has ${count} constraint ids and ${row.constraints.length} constraint texts, so its levels have no prompts`,
+      remedy: "give the bare `instruction` and one text a constraint in `constraints`, or use a schedule without levels"
+    })
+  }
+  const { answer, domain, id, instruction, subject } = row
+  return promptRow({ instruction, constraints: constraintsOf(row).slice(0, k), domain, subject, answer, parent: id })
+}
+
+/** Levels 1..n of a row. */
+export const decompose = (row: PromptRow): ReadonlyArray<PromptRow> =>
+  row.instruction_id_list.map((_, index) => levelOf(row, index + 1))
+
+/** The levels of all rows, each distinct prompt once, in the order of the rows. */
+export const decomposeAll = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> => [
+  ...new Map(rows.flatMap(decompose).map((row) => [row.id, row])).values()
+]
+
+/** One line of the paper's table of levels. */
+export interface LevelStatistics {
+  readonly level: number
+  readonly instructions: number
+  readonly constraints: number
+  readonly soft: number
+  readonly hard: number
+}
+
+/** Instructions and constraints by level, in ascending order. */
+export const statistics = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<LevelStatistics> => {
+  const present = [...new Set(rows.map((row) => row.level))].toSorted((a, b) => a - b)
+  return present.map((level) => {
+    const group = rows.filter((row) => row.level === level)
+    const ids = group.flatMap((row) => row.instruction_id_list)
+    const soft = ids.filter(isSoft).length
+    return { level, instructions: group.length, constraints: ids.length, soft, hard: ids.length - soft }
+  })
+}
+
+/** The statistics as an aligned table, one line a level and a line of sums. */
+export const printStatistics = (table: ReadonlyArray<LevelStatistics>): string => {
+  const columns = ["instructions", "constraints", "soft", "hard"] as const
+  const sum = columns.map((column) => String(table.reduce((total, line) => total + line[column], 0)))
+  const lines = [
+    ["level", ...columns],
+    ...table.map((line) => [`L${line.level}`, ...columns.map((column) => String(line[column]))]),
+    ["all", ...sum]
+  ]
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
+  return lines.map((line) => line.map((cell, column) => cell.padStart(widths[column]!)).join("  ")).join("\n")
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "@jest/globals"
+import { decodePrompt, decompose, decomposeAll, levelOf, printStatistics, PromptError, statistics } from "../src/index.ts"
+import { Result } from "effect"
+import { cheerful, noComma, rowOf, rowsOf, twoBullets } from "./Rows.ts"
+
+const row = rowOf("tea", [noComma, cheerful, twoBullets])
+
+describe("decompose", () => {
+  test("level k is the first k constraints; the last level is the row itself", () => {
+    const levels = decompose(row)
+    expect(levels.map((level) => level.prompt)).toEqual([
+      "Write about tea. Use no commas.",
+      "Write about tea. Use no commas. Sound cheerful.",
+      "Write about tea. Use no commas. Sound cheerful. Use 2 bullets."
+    ])
+    expect(levels.map((level) => level.level)).toEqual([1, 2, 3])
+    expect(levels.map((level) => level.parent)).toEqual([row.id, row.id, undefined])
+    expect(levels[2]).toBe(row)
+  })
+
+  test("a level keeps subject, domain and the truth of the soft constraints it has", () => {
+    expect(levelOf(row, 1)).not.toHaveProperty("soft")
+    expect(levelOf(row, 2)).toMatchObject({
+      subject: "tea",
+      domain: "writing",
+      soft: [{ index: 1, type: "tone", value: "cheerful" }]
+    })
+  })
+
+  test("level 0 is the bare instruction", () => {
+    expect(levelOf(row, 0)).toMatchObject({ prompt: "Write about tea.", instruction_id_list: [], level: 0, parent: row.id })
+  })
+
+  test("a level equals the row written with those constraints alone", () => {
+    expect(levelOf(row, 2).id).toBe(rowOf("tea", [noComma, cheerful]).id)
+  })
+
+  test("levels shared by rows come once", () => {
+    const other = rowOf("tea", [noComma, twoBullets])
+    expect(decomposeAll([row, other]).map((level) => level.level)).toEqual([1, 2, 3, 2])
+  })
+
+  test.each([-1, 4, 1.5, NaN])("there is no level %p", (k) => {
+    expect(() => levelOf(row, k)).toThrow(PromptError)
+  })
+
+  test("a row without constraint texts has no levels below itself", () => {
+    const plain = Result.getOrThrow(decodePrompt({
+      key: 7,
+      prompt: "Write about tea without commas, in 2 bullets.",
+      instruction_id_list: [noComma.id, twoBullets.id],
+      kwargs: [{}, twoBullets.kwargs]
+    }))
+    expect(levelOf(plain, 2)).toBe(plain)
+    expect(() => decompose(plain)).toThrow(/row "7".*0 constraint texts.*`constraints`/)
+  })
+})
+
+describe("statistics", () => {
+  test("count instructions and constraints by level", () => {
+    const table = statistics(rowsOf([4, 3, 2]))
+    expect(table).toEqual([
+      { level: 1, instructions: 4, constraints: 4, soft: 0, hard: 4 },
+      { level: 2, instructions: 3, constraints: 6, soft: 3, hard: 3 },
+      { level: 3, instructions: 2, constraints: 6, soft: 2, hard: 4 }
+    ])
+    expect(printStatistics(table)).toBe(
+      [
+        "level  instructions  constraints  soft  hard",
+        "   L1             4            4     0     4",
+        "   L2             3            6     3     3",
+        "   L3             2            6     2     4",
+        "  all             9           16     5    11"
+      ].join("\n")
+    )
+  })
+})
