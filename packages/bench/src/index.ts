@@ -1,1 +1,2 @@
-export {}
+export * from "./Accuracy.ts"
+export * from "./Bootstrap.ts"

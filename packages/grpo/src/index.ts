@@ -1,2 +1,5 @@
 export * from "./Advantages.ts"
+export * from "./Grpo.ts"
+export * from "./GrpoMetrics.ts"
+export * from "./Objective.ts"
 export * from "./TokenWeights.ts"

@@ -1,1 +1,5 @@
-export {}
+export * from "./Aggregation.ts"
+export * from "./Outcome.ts"
+export * from "./RewardFunction.ts"
+export * from "./Rewards.ts"
+export * from "./VerifierReward.ts"

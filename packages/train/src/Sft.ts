@@ -1,0 +1,115 @@
+// Supervised fine-tuning on completions: the same micro-batches, policy and loop as reinforcement learning. The loss is
+// the mean over all completion tokens of an update, however the rows are packed.
+import type { ChatMessage, ChatTokenizer } from "@ifrl/models"
+import { permutation } from "@ifrl/runtime"
+import { Effect, Schema } from "effect"
+import { learningRate, type LearningRateSchedule } from "./LearningRate.ts"
+import type { MetricRecord } from "./Metrics.ts"
+import { completionLength, packMicroBatches, type PackOptions, type TrainingRow } from "./MicroBatch.ts"
+import { Policy } from "./Policy.ts"
+import { TrainError } from "./TrainError.ts"
+
+/** One conversation to learn from: the last message is the assistant's. */
+export const Conversation = Schema.Struct({
+  id: Schema.optionalKey(Schema.String),
+  messages: Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String }))
+})
+export type Conversation = typeof Conversation.Type
+
+/** A conversation as tokens; the weights are given when it joins an update. */
+export interface SupervisedRow {
+  readonly id: string
+  readonly tokens: Int32Array
+  readonly promptLength: number
+}
+
+/**
+ * Tokens of a conversation: the template's prompt up to where the assistant begins, then the answer and the first
+ * end token, exactly what generation would have had to produce.
+ *
+ * @throws TrainError when the last message is not the assistant's, or prompt and answer exceed `maxLength`
+ */
+export const supervisedRow = (
+  conversation: { readonly id: string; readonly messages: ReadonlyArray<ChatMessage> },
+  tokenizer: ChatTokenizer,
+  maxLength: number
+): SupervisedRow => {
+  const { id, messages } = conversation
+  const answer = messages.at(-1)
+  const refuse = (reason: string, remedy: string) => {
+    throw new TrainError({ operation: "sft", subject: id, reason, remedy })
+  }
+  if (answer?.role !== "assistant" || messages.length < 2) {
+    return refuse("the conversation does not end with an assistant's answer", "give a user message and then the answer")
+  }
+  const prompt = tokenizer.applyChatTemplate(messages.slice(0, -1), { addGenerationPrompt: true })
+  const completion = Int32Array.of(...tokenizer.encode(answer.content), ...tokenizer.eosIds.slice(0, 1))
+  const length = prompt.length + completion.length
+  if (length > maxLength) {
+    return refuse(`${length} tokens do not fit into ${maxLength}`, "shorten or drop it, or raise the longest sequence")
+  }
+  return { id, tokens: Int32Array.of(...prompt, ...completion), promptLength: prompt.length }
+}
+
+export interface SftOptions {
+  readonly rows: ReadonlyArray<SupervisedRow>
+  /** Rows of one optimizer update. */
+  readonly rowsPerStep: number
+  readonly seed: number
+  readonly steps: number
+  readonly microBatch: PackOptions
+  readonly learningRate: number
+  readonly schedule: LearningRateSchedule
+  readonly maxGradNorm: number
+}
+
+/** The rows of step `step` (from 1): passes over the data, each in an order of its own, cut into steps. */
+export const supervisedBatch = (options: SftOptions, step: number): ReadonlyArray<SupervisedRow> => {
+  const n = options.rows.length
+  const from = (step - 1) * options.rowsPerStep
+  const orders = new Map<number, Uint32Array>()
+  return Array.from({ length: options.rowsPerStep }, (_, i) => {
+    const pass = Math.floor((from + i) / n)
+    const order = orders.get(pass) ?? permutation({ seed: options.seed, step: pass, row: 0 }, n)
+    orders.set(pass, order)
+    return options.rows[order[(from + i) % n]!]!
+  })
+}
+
+/** Rows weighted so that the loss is the mean over all of their completion tokens. */
+export const tokenMeanRows = (rows: ReadonlyArray<SupervisedRow>): Array<TrainingRow> => {
+  const bare = rows.map((row) => ({ ...row, fields: {} }))
+  const tokens = bare.reduce((sum, row) => sum + completionLength(row), 0)
+  return bare.map((row) => ({ ...row, fields: { weights: new Float32Array(completionLength(row)).fill(1 / tokens) } }))
+}
+
+/** Gradient and optimizer update of one step. */
+export const sftUpdate = Effect.fn("sft.update")(function*(
+  options: SftOptions,
+  step: number,
+  rows: ReadonlyArray<SupervisedRow>
+) {
+  const policy = yield* Policy
+  const batches = packMicroBatches(tokenMeanRows(rows), options.microBatch)
+  const outputs = yield* Effect.forEach(batches, (batch) => policy.accumulate(batch))
+  const rate = learningRate(options.learningRate, options.schedule, step, options.steps)
+  const { applied, gradNorm } = yield* policy.update({ learningRate: rate, maxGradNorm: options.maxGradNorm })
+  return {
+    loss: outputs.reduce((sum, output) => sum + output.loss, 0),
+    grad_norm: gradNorm,
+    skipped_updates: applied ? 0 : 1,
+    learning_rate: rate,
+    num_tokens: rows.reduce((sum, row) => sum + row.tokens.length, 0)
+  } satisfies MetricRecord
+})
+
+/** Mean loss per completion token over all rows, in nats, without training on them. */
+export const validationLoss = Effect.fn("sft.validationLoss")(function*(
+  rows: ReadonlyArray<SupervisedRow>,
+  microBatch: PackOptions
+) {
+  const policy = yield* Policy
+  const batches = packMicroBatches(tokenMeanRows(rows), microBatch)
+  const outputs = yield* Effect.forEach(batches, (batch) => policy.evaluate(batch))
+  return outputs.reduce((sum, output) => sum + output.loss, 0)
+})
