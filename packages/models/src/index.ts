@@ -1,1 +1,5 @@
-export {}
+export * from "./Config.ts"
+export * from "./ModelError.ts"
+export * from "./Safetensors.ts"
+export * from "./Tokenizer.ts"
+export * from "./TrainTokenizer.ts"

@@ -1,0 +1,172 @@
+/**
+ * Text to tokens and conversations to prompts, by transformers.js. The files of a model folder are read here and handed over, so that
+ * nothing is looked up on a network. transformers.js is imported at first use: it maps libvips and an ONNX Runtime of its own.
+ */
+import type * as Transformers from "@huggingface/transformers"
+import { Effect, FileSystem, Path } from "effect"
+import { fileError, readJson, readText } from "./Files.ts"
+import { ModelError } from "./ModelError.ts"
+import type { TokenizerFiles } from "./TrainTokenizer.ts"
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  readonly role: string
+  readonly content: string
+}
+
+export interface ChatTemplateOptions {
+  /** End the prompt where the assistant's answer begins. */
+  readonly addGenerationPrompt?: boolean
+  /** Further variables that the template reads, such as `enable_thinking`. */
+  readonly variables?: Readonly<Record<string, unknown>>
+}
+
+export interface ChatTokenizer {
+  /** Tokens of a text. Special tokens are recognised where the text spells them; none are added. */
+  readonly encode: (text: string) => Int32Array
+  /** Text of tokens; ids outside the vocabulary give nothing. */
+  readonly decode: (tokens: ArrayLike<number>, options?: { readonly skipSpecial?: boolean }) => string
+  /** A conversation as the model's chat template writes it. Throws ModelError without a template or where the template refuses it. */
+  readonly renderChat: (messages: ReadonlyArray<ChatMessage>, options?: ChatTemplateOptions) => string
+  /** Tokens of `renderChat`. */
+  readonly applyChatTemplate: (messages: ReadonlyArray<ChatMessage>, options?: ChatTemplateOptions) => Int32Array
+  /** Tokens that end an answer: those of generation_config.json, else of config.json, else the tokenizer's own. */
+  readonly eosIds: ReadonlyArray<number>
+  /** Fills up rows: the tokenizer's padding token, else its end token, else 0. */
+  readonly padId: number
+  /** One more than the greatest token id. At most the rows of the embedding, which may have spare ones. */
+  readonly vocabSize: number
+}
+
+export interface TokenizerSource extends TokenizerFiles {
+  /** Named in errors. */
+  readonly directory?: string | undefined
+  /** Overrides the template in tokenizer_config.json. */
+  readonly chatTemplate?: string | undefined
+  /** Overrides the tokenizer's own end token. */
+  readonly eosIds?: ReadonlyArray<number> | undefined
+  /** Rows of the model's embedding. */
+  readonly embeddingRows?: number | undefined
+}
+
+type Pretrained = Transformers.PreTrainedTokenizer
+
+const importTransformers = Effect.tryPromise({
+  try: () => import("@huggingface/transformers"),
+  catch: (cause) =>
+    new ModelError({
+      problem: "@huggingface/transformers can't be loaded",
+      remedy: "Install it again: npm install @huggingface/transformers",
+      cause
+    })
+})
+
+const specialId = (tokenizer: Pretrained, name: "eos" | "pad"): number | undefined =>
+  tokenizer[`${name}_token_id`] as number | null | undefined ?? undefined
+
+const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: TokenizerSource): ChatTokenizer => {
+  const eos = specialId(tokenizer, "eos")
+  const encode = (text: string) => Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }))
+  const renderChat: ChatTokenizer["renderChat"] = (messages, { addGenerationPrompt = false, variables } = {}) => {
+    if ((source.chatTemplate ?? tokenizer.chat_template ?? null) === null) {
+      throw new ModelError({
+        file: source.directory,
+        key: "chat_template",
+        problem: "the tokenizer has no chat template",
+        remedy: "Add chat_template.jinja or a chat_template in tokenizer_config.json, or encode plain text"
+      })
+    }
+    try {
+      return tokenizer.apply_chat_template(messages.map((message) => ({ ...message })), {
+        ...variables,
+        ...(source.chatTemplate === undefined ? {} : { chat_template: source.chatTemplate }),
+        add_generation_prompt: addGenerationPrompt,
+        tokenize: false
+      })
+    } catch (cause) {
+      throw new ModelError({
+        file: source.directory,
+        key: "chat_template",
+        problem: `the template refuses the conversation: ${(cause as Error).message}`,
+        remedy: "Check the roles and their order",
+        cause
+      })
+    }
+  }
+  return {
+    encode,
+    decode: (tokens, { skipSpecial = false } = {}) => {
+      const ids = Array.from(tokens).filter((id) => known.has(id))
+      return ids.length === 0 ? "" : tokenizer.decode(ids, { skip_special_tokens: skipSpecial })
+    },
+    renderChat,
+    applyChatTemplate: (messages, options) => encode(renderChat(messages, options)),
+    eosIds: source.eosIds ?? (eos === undefined ? [] : [eos]),
+    padId: specialId(tokenizer, "pad") ?? eos ?? 0,
+    vocabSize: 1 + Array.from(known).reduce((most, id) => Math.max(most, id), -1)
+  }
+}
+
+/** A tokenizer from the contents of its files. */
+export const makeTokenizer = Effect.fnUntraced(function*(source: TokenizerSource) {
+  const transformers = yield* importTransformers
+  const { config, directory, tokenizer } = source
+  const broken = (problem: string, remedy: string, cause?: unknown) =>
+    new ModelError({ file: directory, key: "tokenizer.json", problem, remedy, cause })
+  const name = String(config["tokenizer_class"] ?? "").replace(/Fast$/, "")
+  const named: unknown = Object.hasOwn(transformers, name) ? transformers[name as keyof typeof transformers] : undefined
+  const isTokenizer = typeof named === "function" && named.prototype instanceof transformers.PreTrainedTokenizer
+  const constructor = isTokenizer ? named as typeof transformers.PreTrainedTokenizer : transformers.PreTrainedTokenizer
+  const pretrained = yield* Effect.try({
+    try: () => new constructor(tokenizer, config),
+    catch: (cause) => broken(`is no tokenizer that transformers.js reads: ${(cause as Error).message}`, "Fetch the files again", cause)
+  })
+  const known = new Set<number>(pretrained.get_vocab().values())
+  const result = make(pretrained, known, source)
+  if (source.embeddingRows !== undefined && result.vocabSize > source.embeddingRows) {
+    return yield* broken(
+      `has token ids up to ${result.vocabSize - 1} and the model's embedding has ${source.embeddingRows} rows`,
+      "Use the tokenizer that the model was trained with"
+    )
+  }
+  const alien = result.eosIds.find((id) => !known.has(id))
+  if (alien !== undefined) {
+    return yield* broken(`has no token with the id ${alien}, which is to end answers`, "Fix eos_token_id in generation_config.json or config.json")
+  }
+  return result
+})
+
+// -------------------- folders --------------------
+
+const asRecord = (value: unknown): Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {}
+
+/** `eos_token_id` of a config: a number, a list, or nothing. */
+const eosOf = (json: unknown): ReadonlyArray<number> | undefined => {
+  const ids = asRecord(json)["eos_token_id"] ?? undefined
+  return ids === undefined ? undefined : [ids].flat() as Array<number>
+}
+
+/** Reads a file that need not be there. */
+const optional = <A>(read: (file: string) => Effect.Effect<A, ModelError, FileSystem.FileSystem>) =>
+  Effect.fnUntraced(function*(file: string) {
+    const fs = yield* FileSystem.FileSystem
+    const exists = yield* fs.exists(file).pipe(Effect.mapError(fileError(file, "Check its permissions")))
+    return exists ? yield* read(file) : undefined
+  })
+
+/** The tokenizer of a model folder, checked against the rows of the model's embedding where given. */
+export const loadTokenizer = Effect.fnUntraced(function*(directory: string, options: { readonly embeddingRows?: number } = {}) {
+  const path = yield* Path.Path
+  const readObject = (file: string) => Effect.map(readJson(file, "Copy it from the original checkpoint"), asRecord)
+  const readOptional = optional(readObject)
+  const at = (name: string) => path.join(directory, name)
+  return yield* makeTokenizer({
+    directory,
+    tokenizer: yield* readObject(at("tokenizer.json")),
+    config: yield* readObject(at("tokenizer_config.json")),
+    chatTemplate: yield* optional((file) => readText(file, "Check its permissions"))(at("chat_template.jinja")),
+    eosIds: eosOf(yield* readOptional(at("generation_config.json"))) ?? eosOf(yield* readOptional(at("config.json"))),
+    embeddingRows: options.embeddingRows
+  })
+})
