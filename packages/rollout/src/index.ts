@@ -1,1 +1,3 @@
+export * from "./GenerateGraph.ts"
+export * from "./Projection.ts"
 export * from "./Sampling.ts"
