@@ -1,3 +1,3 @@
 import base from "../tsup.config.base.ts"
 
-export default { ...base, entry: { peers: "peers/main.ts" } }
+export default { ...base, entry: { peers: "peers/main.ts", ours: "peers/ours.ts" } }

@@ -1,1 +1,135 @@
-console.log("peers")
+// Times the training step and generation of ours against PyTorch + transformers on one checkpoint, in turn, in one go:
+//   npm run bench:peers -- --json [--rounds 5] [--threads 2] [--out benchmarks]
+// The Python of the other side is IFRL_PYTHON, or python3; what it needs is in tools/peers/requirements.txt.
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { hardware, hardwareSlug, markdown, type Measured, type Measurements, ratios, type Report } from "./Report.ts"
+import { shape } from "./Shape.ts"
+import { Side } from "./Side.ts"
+
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string", default: "5" },
+    threads: { type: "string", default: "2" },
+    out: { type: "string", default: "benchmarks" }
+  }
+})
+const rounds = Number(flags.rounds)
+const stepsPerRound = 3
+const python = process.env["IFRL_PYTHON"] ?? "python3"
+const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const environment = {
+  PEER_SHAPE: JSON.stringify(shape),
+  PEER_THREADS: flags.threads,
+  OMP_NUM_THREADS: flags.threads,
+  TOKENIZERS_PARALLELISM: "false",
+  HF_HUB_OFFLINE: "1"
+}
+
+const progress = (text: string) => process.stderr.write(`${text}\n`)
+const sides: Array<Side> = []
+const side = (name: string, command: string, ...args: ReadonlyArray<string>) => {
+  const started = new Side(name, command, args, environment)
+  sides.push(started)
+  return started
+}
+const peer = (name: string, ...args: ReadonlyArray<string>) => side(name, python, file("../peers/peer.py"), ...args)
+const ours = (name: string, ...args: ReadonlyArray<string>) => side(name, process.execPath, file("./ours.js"), ...args)
+const versionsOf = (ready: Readonly<Record<string, unknown>>) => ready["ready"] as Readonly<Record<string, unknown>>
+
+interface Answer {
+  readonly seconds: ReadonlyArray<number>
+  readonly losses?: ReadonlyArray<number>
+  readonly peakBytes?: number
+  readonly tokens?: number
+}
+
+/** `request` to every side in turn, `rounds` times over; the answers of a side put together. */
+const alternate = async (task: string, among: ReadonlyArray<Side>, request: (round: number) => object) => {
+  const answers = new Map<Side, Array<Answer>>(among.map((each) => [each, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const each of among) {
+      const answer = (await each.ask({ ...request(round) })) as unknown as Answer
+      answers.get(each)!.push(answer)
+      progress(`${task}, round ${round + 1}: ${each.name} ${answer.seconds.map((s) => s.toFixed(3)).join(" ")} s`)
+    }
+  }
+  return among.map((each): Measured & Pick<Answer, "losses" | "tokens"> => {
+    const all = answers.get(each)!
+    const last = all.at(-1)!
+    return {
+      seconds: all.flatMap((answer) => answer.seconds),
+      ...(last.peakBytes !== undefined && { peakBytes: last.peakBytes }),
+      ...(last.losses !== undefined && { losses: last.losses }),
+      ...(last.tokens !== undefined && { tokens: last.tokens })
+    }
+  })
+}
+
+/** Both sides must have done the same work, or their times say nothing. */
+const mustAgree = (what: string, a: number | undefined, b: number | undefined, tolerance: number) => {
+  if (a === undefined || b === undefined || !(Math.abs(a - b) <= tolerance)) {
+    throw new Error(`${what} differ: ours ${a}, peer ${b}`)
+  }
+}
+
+const measure = async (folder: string) => {
+  const making = peer("checkpoint", "checkpoint", folder)
+  const { parameters } = (await making.next()) as { parameters: number }
+  await making.end()
+
+  const training = [ours("ours", "train", folder), peer("eager", "train", folder, "eager"), peer("compile", "train", folder, "compile")]
+  const ready: Array<Readonly<Record<string, unknown>>> = []
+  for (const each of training) ready.push(versionsOf(await each.next()))
+  const [train, eager, compile] = await alternate("training step", training, () => ({ steps: stepsPerRound }))
+  await Promise.all(training.map((each) => each.end()))
+  for (const other of [eager!, compile!]) {
+    train!.losses!.forEach((loss, step) => mustAgree(`losses of step ${step + 1}`, loss, other.losses?.[step], 2e-3))
+  }
+
+  const generating = [ours("ours", "generate", folder), peer("transformers", "generate", folder)]
+  for (const each of generating) ready.push(versionsOf(await each.next()))
+  const byBatch = async (batch: number) => {
+    const [a, b] = await alternate(`generate ${batch}`, generating, (round) => ({ batch, seed: round + 1 }))
+    mustAgree("generated tokens", a!.tokens, b!.tokens, 0)
+    return [a!, b!] as const
+  }
+  const [ours16, peer16] = await byBatch(16)
+  const [ours64, peer64] = await byBatch(64)
+
+  const measurements: Measurements = {
+    ours: { train: train!, generate16: ours16, generate64: ours64 },
+    peer: { eager: eager!, compile: compile!, generate16: peer16, generate64: peer64 }
+  }
+  return { parameters, measurements, versions: Object.assign({}, ...ready) as Record<string, unknown> }
+}
+
+const folder = await mkdtemp(join(tmpdir(), "ifrl-peers-"))
+try {
+  const { measurements, parameters, versions } = await measure(folder)
+  const machine = hardware()
+  const report: Report = {
+    date: new Date().toISOString().slice(0, 10),
+    hardware: machine,
+    versions,
+    shape,
+    parameters,
+    rounds,
+    threads: Number(flags.threads),
+    measurements,
+    ratios: ratios(measurements)
+  }
+  await mkdir(flags.out, { recursive: true })
+  const name = join(flags.out, `${report.date}-${hardwareSlug(machine)}`)
+  await writeFile(`${name}.json`, `${JSON.stringify(report, null, 2)}\n`)
+  await writeFile(`${name}.md`, markdown(report))
+  progress(`written: ${name}.md, ${name}.json`)
+  console.log(flags.json ? JSON.stringify(report.ratios) : markdown(report))
+} finally {
+  await Promise.all(sides.map((each) => each.end()))
+  await rm(folder, { recursive: true, force: true })
+}
