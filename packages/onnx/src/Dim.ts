@@ -124,4 +124,4 @@ export const differentDims = (a: Dim, b: Dim): boolean => {
 /** True when nobody named this size: "" or an expression with a symbol that the graph made up. */
 export const isUnknownDim = (dim: Dim): boolean => typeof dim === "string" && (dim === "" || dim.includes("?"))
 
-export const product = (dims: ReadonlyArray<Dim>): Dim => dims.reduce(multiplyDims, 1)
+export const productDims = (dims: ReadonlyArray<Dim>): Dim => dims.reduce(multiplyDims, 1)

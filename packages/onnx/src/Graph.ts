@@ -1,11 +1,12 @@
 import { attributeKind, type AttributeValue, isGraph } from "./Attribute.ts"
-import { type Dim, isUnknownDim } from "./Dim.ts"
+import type { Dim } from "./Dim.ts"
 import { type ElementType, elementTypeCode, isElementType } from "./ElementType.ts"
 import { describe, Inference, type ValueType } from "./Inference.ts"
 import type { FunctionProto } from "./onnx_pb.ts"
 import { OnnxError } from "./OnnxError.ts"
 import type { Operator } from "./Operator.ts"
 import { findOperator } from "./operators/index.ts"
+import { capturedValues } from "./Order.ts"
 import { formatShape, mergeShapes, type Shape } from "./Shape.ts"
 import { type TensorData, tensorData, tensorValues } from "./TensorData.ts"
 
@@ -32,13 +33,16 @@ export interface OpOptions {
   readonly name?: string | undefined
   /** Types of the outputs: required for operators that the table lacks, otherwise they refine what is inferred. */
   readonly types?: ReadonlyArray<{ readonly type: ElementType; readonly shape?: Shape | undefined }> | undefined
-  /** Names of the outputs. */
+  /** Names of the outputs; by default made from the node's. */
   readonly outputNames?: ReadonlyArray<string> | undefined
+  /** True for nodes from files: attributes that the table lacks pass, and stale `types` yield to what is inferred. */
+  readonly foreign?: boolean | undefined
 }
 
 /** What the graphs of one tree share. */
 interface Tree {
   readonly valueNames: Set<string>
+  readonly reserved: Set<string>
   readonly nodeNames: Set<string>
   readonly owners: Map<Value, Graph>
   readonly producers: Map<Value, Node>
@@ -69,6 +73,8 @@ export class Graph {
   readonly opsets = new Map<string, number>()
   /** Model-local functions that nodes of this graph call. */
   readonly functions: Array<FunctionProto> = []
+  /** The model's metadata_props. */
+  readonly metadata = new Map<string, string>()
   readonly #tree: Tree
   readonly #constants = new Map<string, Value>()
 
@@ -147,7 +153,7 @@ export class Graph {
     const where = { operator: opType, node: nodeName }
     for (const [i, value] of inputs.entries()) this.#checkVisible(value, i, where)
     const own = found?.operator
-    const checked = this.#checkAttributes(attributes, own, where)
+    const checked = this.#checkAttributes(attributes, own, options.foreign === true, where)
     if (own !== undefined) checkArity(own, inputs.length, outputs, where)
 
     const inference = new Inference({
@@ -159,7 +165,7 @@ export class Graph {
       fresh: () => this.#symbol(),
       contents: (value) => this.#tree.contents.get(value)
     })
-    const types = this.#types(inference, own, options.types)
+    const types = this.#types(inference, own, options)
     const values = types.map(({ shape, type }, i) => {
       const given = options.outputNames?.[i]
       const name = given === undefined
@@ -228,12 +234,23 @@ export class Graph {
     return this.#tree.owners.get(value)
   }
 
+  /** Keeps names from being given to values that ask for none. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#tree.reserved.add(name)
+  }
+
+  /** The values of ancestors that this subgraph uses, directly or in subgraphs of its own. */
+  captured(): ReadonlyArray<Value> {
+    return capturedValues(this)
+  }
+
   /** The elements of a small integer tensor, as far as constants and shapes tell: what Reshape, Slice or Expand would use. */
   contents(value: Value): ReadonlyArray<Dim> | undefined {
     return this.#tree.contents.get(value)
   }
 
-  #types(inference: Inference, own: Operator | undefined, given: OpOptions["types"]): ReadonlyArray<ValueType> {
+  #types(inference: Inference, own: Operator | undefined, options: OpOptions): ReadonlyArray<ValueType> {
+    const given = options.types
     if (own === undefined) {
       return given?.length === inference.outputs
         ? given.map(({ shape, type }) => ({ type, shape }))
@@ -249,6 +266,7 @@ export class Graph {
       const hint = given?.[i]
       if (hint === undefined) return found
       const shape = mergeShapes(found.shape, hint.shape)
+      if (shape === "conflict" && options.foreign === true && hint.type === found.type) return found
       if (hint.type !== found.type || shape === "conflict") {
         return inference.fail(
           `output ${i} is ${found.type}${formatShape(found.shape)}, not ${hint.type}${formatShape(hint.shape)}`,
@@ -280,13 +298,14 @@ export class Graph {
   #checkAttributes(
     attributes: Readonly<Record<string, AttributeValue>>,
     own: Operator | undefined,
+    foreign: boolean,
     where: { operator: string; node: string }
   ): Readonly<Record<string, AttributeValue>> {
     const checked: Record<string, AttributeValue> = {}
     for (const [key, value] of Object.entries(attributes)) {
       if (value === undefined) continue
       const wanted = own?.attributes[key]
-      if (own !== undefined && wanted === undefined) {
+      if (own !== undefined && wanted === undefined && !foreign) {
         const names = Object.keys(own.attributes)
         throw new OnnxError({
           ...where,
@@ -350,11 +369,12 @@ export class Graph {
 
   /** `stem` itself when `bare` and free, otherwise the first free `stem_n`. */
   #fresh(names: Set<string>, stem: string, bare = false): string {
-    if (bare && !names.has(stem)) return this.#take(names, stem)
+    const free = (name: string) => !names.has(name) && !(names === this.#tree.valueNames && this.#tree.reserved.has(name))
+    if (bare && free(stem)) return this.#take(names, stem)
     const key = names === this.#tree.nodeNames ? `node ${stem}` : stem
     for (let n = this.#tree.counters.get(key) ?? 0;; n++) {
       const name = `${stem}_${n}`
-      if (names.has(name)) continue
+      if (!free(name)) continue
       this.#tree.counters.set(key, n + 1)
       return this.#take(names, name)
     }
@@ -363,6 +383,7 @@ export class Graph {
 
 const newTree = (): Tree => ({
   valueNames: new Set(),
+  reserved: new Set(),
   nodeNames: new Set(),
   owners: new Map(),
   producers: new Map(),
@@ -386,6 +407,3 @@ const checkArity = (
     throw new OnnxError({ ...where, problem: `${outputs} outputs`, remedy: `It gives ${range(fewestOut, mostOut)}` })
   }
 }
-
-/** The dims that somebody named; the rest as "". */
-export const namedShape = (shape: Shape): Shape => shape.map((dim) => isUnknownDim(dim) ? "" : dim)

@@ -1,9 +1,9 @@
 import type { AttributeValue } from "./Attribute.ts"
-import { type Dim, product } from "./Dim.ts"
+import { type Dim, differentDims, productDims } from "./Dim.ts"
 import { type ElementType, elementTypeOf } from "./ElementType.ts"
 import type { Value } from "./Graph.ts"
 import { OnnxError } from "./OnnxError.ts"
-import { broadcast, type Fresh, formatShape, type Shape } from "./Shape.ts"
+import { broadcast, type Fresh, formatShape, preferred, type Shape } from "./Shape.ts"
 
 export interface ValueType {
   readonly type: ElementType
@@ -77,13 +77,11 @@ export class Inference {
 
   /** Several dims that must be one size; returns the best known name of it. */
   unify(dims: ReadonlyArray<Dim>, what: string): Dim {
-    return dims.reduce((a, b) => {
-      const difference = broadcast([[a], [b]], this.fresh)
-      if (typeof a === "number" && typeof b === "number" && a !== b || difference === "conflict") {
-        this.fail(`${what}: ${a} and ${b} differ`, "Make these dimensions equal")
-      }
-      return typeof a === "number" ? a : typeof b === "number" ? b : a
-    })
+    return dims.reduce((a, b) =>
+      differentDims(a, b)
+        ? this.fail(`${what}: ${a} and ${b} differ`, "Make these dimensions equal")
+        : preferred(a, b)
+    )
   }
 
   /** A required element type, for inputs whose type isn't free. */
@@ -167,10 +165,9 @@ export class Inference {
     return normalized
   }
 
-  /** Axes given as input `index` (newer opsets) or as the attribute `axes` (older ones); "unknown" when not constant. */
+  /** The axes in an optional input: undefined when absent, "unknown" when not constant. */
   axesOf(index: number): ReadonlyArray<number> | undefined | "unknown" {
-    if (this.has(index)) return this.numbers(index) ?? "unknown"
-    return this.ints("axes")
+    return this.has(index) ? this.numbers(index) ?? "unknown" : undefined
   }
 
   /** A shape of `rank` dims about which nothing else is known. */
@@ -181,7 +178,7 @@ export class Inference {
   /** Elements of a tensor. */
   count(index: number): Dim | undefined {
     const shape = this.shape(index)
-    return shape === undefined ? undefined : product(shape)
+    return shape === undefined ? undefined : productDims(shape)
   }
 }
 

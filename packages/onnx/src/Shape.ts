@@ -1,4 +1,4 @@
-import { type Dim, differentDims, sameDim } from "./Dim.ts"
+import { type Dim, differentDims, isUnknownDim, sameDim } from "./Dim.ts"
 
 /** Dimensions, outermost first. `undefined` in its place means that not even the rank is known. */
 export type Shape = ReadonlyArray<Dim>
@@ -55,7 +55,7 @@ export const mergeShapes = (
 }
 
 /** Of two names for one size: a number first, then a name somebody chose. */
-const preferred = (a: Dim, b: Dim): Dim => {
+export const preferred = (a: Dim, b: Dim): Dim => {
   if (typeof a === "number" || b === "") return a
   if (typeof b === "number" || a === "" || a.includes("?")) return b
   return a
@@ -66,3 +66,6 @@ export const joinShapes = (a: Shape | undefined, b: Shape | undefined, fresh: Fr
   a === undefined || b === undefined || a.length !== b.length
     ? undefined
     : a.map((dim, i) => sameDim(dim, b[i]!) ? dim : fresh())
+
+/** The dims that somebody named; the rest as "". */
+export const namedShape = (shape: Shape): Shape => shape.map((dim) => isUnknownDim(dim) ? "" : dim)

@@ -93,7 +93,7 @@ export const elementwise: OperatorTable = {
     node.expectType(0, "bool")
     return { type: node.sameType(1, 2), shape: node.broadcast(0, 1, 2) }
   }),
-  Clip: operator([1, 3], { min: "float", max: "float" }, (node) => {
+  Clip: operator([1, 3], {}, (node) => {
     for (const bound of [1, 2]) {
       if (node.has(bound)) node.ranked(bound, 0)
     }

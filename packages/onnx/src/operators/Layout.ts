@@ -1,4 +1,4 @@
-import { addDims, type Dim, divideDims, multiplyDims, product, subtractDims } from "../Dim.ts"
+import { addDims, type Dim, divideDims, multiplyDims, productDims, subtractDims } from "../Dim.ts"
 import { numericTypes } from "../ElementType.ts"
 import type { Inference } from "../Inference.ts"
 import { operator, type OperatorTable, variadic } from "../Operator.ts"
@@ -6,7 +6,7 @@ import { broadcast, type Shape } from "../Shape.ts"
 
 const reshaped = (node: Inference): Shape | undefined => {
   node.expectType(1, "int64")
-  const target = node.ints("shape") ?? node.contents(1)
+  const target = node.contents(1)
   const input = node.shape(0)
   if (target === undefined) {
     const length = node.ranked(1, 1)?.[0]
@@ -20,8 +20,8 @@ const reshaped = (node: Inference): Shape | undefined => {
   })
   const holes = dims.filter((dim) => dim === -1).length
   if (holes > 1) node.fail("the shape has more than one -1", "Leave at most one dimension to be derived")
-  const rest = product(dims.filter((dim) => dim !== -1))
-  const total = input === undefined ? undefined : product(input)
+  const rest = productDims(dims.filter((dim) => dim !== -1))
+  const total = input === undefined ? undefined : productDims(input)
   if (holes === 0) {
     if (typeof total === "number" && typeof rest === "number" && total !== rest) {
       node.fail(`${total} elements don't fill [${dims.join(", ")}]`, "Keep the number of elements")
@@ -85,7 +85,7 @@ const split = (node: Inference) => {
   if (shape === undefined) return parts(() => 0, 0)
   const axis = node.axis(node.int("axis", 0), shape.length)
   const total = shape[axis]!
-  const sizes = node.ints("split") ?? node.contents(1)
+  const sizes = node.contents(1)
   if (sizes !== undefined) {
     if (sizes.length !== node.outputs) node.fail(`${sizes.length} sizes for ${node.outputs} outputs`, "Give one size an output")
     const sum = sizes.reduce(addDims, 0)
@@ -95,6 +95,9 @@ const split = (node: Inference) => {
     return parts((part) => sizes[part]!, axis)
   }
   if (node.has(1)) return parts(() => node.fresh(), axis)
+  if (node.requiredInt("num_outputs") !== node.outputs) {
+    node.fail(`num_outputs is ${node.int("num_outputs", 0)} for ${node.outputs} outputs`, "Make them equal")
+  }
   if (typeof total !== "number") return parts(() => divideDims(total, node.outputs) ?? node.fresh(), axis)
   const chunk = Math.ceil(total / node.outputs)
   return parts((part) => Math.max(0, Math.min(chunk, total - part * chunk)), axis)
@@ -126,9 +129,9 @@ const sliceLength = (dim: Dim, start: Dim, end: Dim, step: number): Dim | undefi
 const sliced = (node: Inference): Shape | undefined => {
   const shape = node.shape(0)
   if (shape === undefined) return undefined
-  const starts = node.ints("starts") ?? node.contents(1)
-  const ends = node.ints("ends") ?? node.contents(2)
-  const given = node.has(3) ? node.numbers(3) ?? "unknown" : node.ints("axes")
+  const starts = node.contents(1)
+  const ends = node.contents(2)
+  const given = node.has(3) ? node.numbers(3) ?? "unknown" : undefined
   const steps = node.has(4) ? node.numbers(4) ?? "unknown" : undefined
   if (given === "unknown") return node.unknownShape(shape.length)
   const count = starts?.length ?? ends?.length ?? node.inputs[1]?.shape?.[0]
@@ -157,7 +160,7 @@ const slicedContents = (node: Inference): ReadonlyArray<Dim> | undefined => {
 const padded = (node: Inference): Shape | undefined => {
   const shape = node.shape(0)
   if (shape === undefined) return undefined
-  const pads = node.ints("pads") ?? node.contents(1)
+  const pads = node.contents(1)
   const given = node.has(3) ? node.numbers(3) ?? "unknown" : shape.map((_, i) => i)
   if (pads === undefined || given === "unknown") return node.unknownShape(shape.length)
   const axes = node.axes(given, shape.length)
@@ -170,7 +173,7 @@ const padded = (node: Inference): Shape | undefined => {
 }
 
 export const layout: OperatorTable = {
-  Reshape: operator([1, 2], { allowzero: "int", shape: "ints" }, (node) => ({ type: node.type(0), shape: reshaped(node) }), {
+  Reshape: operator([2, 2], { allowzero: "int" }, (node) => ({ type: node.type(0), shape: reshaped(node) }), {
     contents: (node) => node.contents(0)
   }),
   Flatten: operator([1, 1], { axis: "int" }, (node) => {
@@ -178,7 +181,7 @@ export const layout: OperatorTable = {
     if (shape === undefined) return { type: node.type(0), shape: node.unknownShape(2) }
     const at = node.int("axis", 1)
     const axis = at === shape.length ? at : node.axis(at, shape.length)
-    return { type: node.type(0), shape: [product(shape.slice(0, axis)), product(shape.slice(axis))] }
+    return { type: node.type(0), shape: [productDims(shape.slice(0, axis)), productDims(shape.slice(axis))] }
   }),
   Transpose: operator([1, 1], { perm: "ints" }, (node) => {
     const shape = node.shape(0)
@@ -190,11 +193,11 @@ export const layout: OperatorTable = {
     }
     return { type: node.type(0), shape: perm.map((axis) => shape[axis]!) }
   }),
-  Squeeze: operator([1, 2], { axes: "ints" }, (node) => {
+  Squeeze: operator([1, 2], {}, (node) => {
     node.expectType(1, "int64")
     return { type: node.type(0), shape: squeezed(node) }
   }, { contents: (node) => node.contents(0) }),
-  Unsqueeze: operator([1, 2], { axes: "ints" }, (node) => {
+  Unsqueeze: operator([2, 2], {}, (node) => {
     node.expectType(1, "int64")
     return { type: node.type(0), shape: unsqueezed(node) }
   }, { contents: (node) => node.contents(0) }),
@@ -210,14 +213,14 @@ export const layout: OperatorTable = {
   Split: {
     inputs: [1, 2],
     outputs: [1, variadic],
-    attributes: { axis: "int", num_outputs: "int", split: "ints" },
+    attributes: { axis: "int", num_outputs: "int" },
     infer: split
   },
-  Slice: operator([1, 5], { axes: "ints", starts: "ints", ends: "ints" }, (node) => ({
+  Slice: operator([3, 5], {}, (node) => ({
     type: node.type(0),
     shape: sliced(node)
   }), { contents: slicedContents }),
-  Pad: operator([1, 4], { mode: "string", pads: "ints", value: "float" }, (node) => {
+  Pad: operator([2, 4], { mode: "string" }, (node) => {
     node.expectType(1, "int64")
     node.sameType(0, 2)
     return { type: node.type(0), shape: padded(node) }

@@ -33,7 +33,7 @@ export const random: OperatorTable = {
   Dropout: {
     inputs: [1, 3],
     outputs: [1, 2],
-    attributes: { seed: "int", ratio: "float" },
+    attributes: { seed: "int" },
     infer: (node) => {
       node.expectType(0, ...floatTypes)
       node.expectType(2, "bool")

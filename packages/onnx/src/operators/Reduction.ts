@@ -1,4 +1,4 @@
-import { type Dim, product } from "../Dim.ts"
+import { type Dim, productDims } from "../Dim.ts"
 import { floatTypes, numericTypes } from "../ElementType.ts"
 import type { Inference } from "../Inference.ts"
 import { operator, type Operator, type OperatorTable, table } from "../Operator.ts"
@@ -17,7 +17,7 @@ const reduced = (node: Inference): Shape | undefined => {
 }
 
 const reduction = (contents?: (dims: ReadonlyArray<Dim>) => Dim): Operator =>
-  operator([1, 2], { keepdims: "int", noop_with_empty_axes: "int", axes: "ints" }, (node) => {
+  operator([1, 2], { keepdims: "int", noop_with_empty_axes: "int" }, (node) => {
     node.expectType(1, "int64")
     return { type: node.type(0), shape: reduced(node) }
   }, contents === undefined ? {} : {
@@ -50,13 +50,13 @@ export const reductions: OperatorTable = {
     ["ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSum", "ReduceSumSquare"],
     reduction()
   ),
-  ReduceProd: reduction(product),
+  ReduceProd: reduction(productDims),
   ...table(["ArgMax", "ArgMin"], argument),
   ...table(["Softmax", "LogSoftmax", "Hardmax"], alongAxis({ axis: "int" })),
   TopK: {
-    inputs: [1, 2],
+    inputs: [2, 2],
     outputs: [2, 2],
-    attributes: { axis: "int", largest: "int", sorted: "int", k: "int" },
+    attributes: { axis: "int", largest: "int", sorted: "int" },
     infer: (node) => {
       node.expectType(0, ...numericTypes)
       node.expectType(1, "int64")
@@ -64,7 +64,7 @@ export const reductions: OperatorTable = {
       const type = node.type(0)
       if (shape === undefined) return [{ type, shape }, { type: "int64", shape }]
       const axis = node.axis(node.int("axis", -1), shape.length)
-      const k = node.optionalInt("k") ?? node.contents(1)?.[0] ?? node.fresh()
+      const k = node.contents(1)?.[0] ?? node.fresh()
       const size = shape[axis]!
       if (typeof k === "number" && typeof size === "number" && k > size) {
         node.fail(`k = ${k} exceeds the ${size} elements of axis ${axis}`, "Use a smaller k")
