@@ -48,6 +48,7 @@ export class NativeBinding implements Binding {
   readonly #calls: Calls
   readonly #turn = Semaphore.makeUnsafe(1)
   #released = false
+  #freed = false
   #inputs: ReadonlyMap<string, Tensor> = new Map()
   #outputs: ReadonlyMap<string, OutputTarget> = new Map()
 
@@ -79,15 +80,15 @@ export class NativeBinding implements Binding {
       catch: asRuntimeError
     }))
 
-  /** Ends what runs and frees the native binding; any later use fails with a RuntimeError. */
+  /** Ends what runs and then frees the native binding; any later use fails with a RuntimeError. May be run repeatedly. */
   readonly release: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.#released) return Effect.void
     this.#released = true
-    return Effect.andThen(
-      this.#calls.end,
-      Effect.sync(() => this.#context.environment.api.functions.ReleaseIoBinding(this.#pointer))
-    )
-  })
+    return this.#calls.end
+  }).pipe(Effect.andThen(Effect.sync(() => {
+    if (this.#freed) return
+    this.#freed = true
+    this.#context.environment.api.functions.ReleaseIoBinding(this.#pointer)
+  })))
 
   #checkLive(operation: string) {
     if (this.#released) throw released(this.#context.name, operation)

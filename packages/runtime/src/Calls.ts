@@ -1,5 +1,5 @@
 /** Native calls off the main thread: capped, interruptible, and never outlived by what they use. */
-import { Cause, Effect, Exit, Semaphore } from "effect"
+import { Effect, Exit, Semaphore } from "effect"
 import type { NativeFunction, OrtApi, Pointer } from "./OrtApi.ts"
 import type { OrtStatus } from "./RuntimeError.ts"
 
@@ -27,6 +27,22 @@ interface Active {
   readonly waiting: Array<() => void>
 }
 
+/** Every call that has not returned. */
+const everywhere = new Set<Active>()
+
+/** A process that exits waits for libuv's pool, so calls in flight are asked to end. */
+const endAll = () => everywhere.forEach(({ call }) => call.terminate())
+
+const began = (active: Active) => {
+  if (everywhere.size === 0) process.on("exit", endAll)
+  everywhere.add(active)
+}
+
+const ended = (active: Active) => {
+  everywhere.delete(active)
+  if (everywhere.size === 0) process.off("exit", endAll)
+}
+
 /** The calls that use one native object. */
 export class Calls {
   readonly #api: OrtApi
@@ -42,11 +58,12 @@ export class Calls {
       const active: Active = { call, waiting: [] }
       const settle = (error: Error | null, status: Pointer | null) => {
         this.#active.delete(active)
-        const exit = error === null ? call.finish(this.#api.take(status)) : failedToStart(call, error)
-        resume(exit)
+        ended(active)
+        resume(finished(call, error === null ? this.#api.take(status) : { code: "FAIL", message: error.message }))
         for (const wake of active.waiting) wake()
       }
       this.#active.add(active)
+      began(active)
       try {
         call.function.async(...call.args, settle)
       } catch (error) {
@@ -70,7 +87,11 @@ export class Calls {
   }
 }
 
-const failedToStart = <A, E>(call: NativeCall<A, E>, error: Error): Exit.Exit<A, E> => {
-  const exit = call.finish({ code: "FAIL", message: error.message })
-  return Exit.isFailure(exit) ? exit : Exit.failCause(Cause.die(error))
+/** A defect in `finish` ends the fiber that waits, not the process. */
+const finished = <A, E>(call: NativeCall<A, E>, status: OrtStatus | undefined): Exit.Exit<A, E> => {
+  try {
+    return call.finish(status)
+  } catch (defect) {
+    return Exit.die(defect)
+  }
 }

@@ -28,3 +28,13 @@ export const appendCuda = (api: OrtApi, sessionOptions: Pointer, options: CudaOp
     api.functions.ReleaseCUDAProviderOptions(provider)
   }
 }
+
+/** Whether the provider can be had at all. Throws StatusError. */
+export const probeCuda = (api: OrtApi, options: CudaOptions): void => {
+  const sessionOptions = api.get("CreateSessionOptions")
+  try {
+    appendCuda(api, sessionOptions, options)
+  } finally {
+    api.functions.ReleaseSessionOptions(sessionOptions)
+  }
+}

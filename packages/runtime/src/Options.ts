@@ -4,7 +4,7 @@
 export interface ArenaOptions {
   /** Most memory that all sessions together may take. A run that needs more fails with a RuntimeError. No limit by default. */
   readonly limit?: number
-  /** Grow by powers of two, or by just what is asked for (the default: less memory, and as fast here). */
+  /** Grow by powers of two (the default), or by what is asked for, which fragments when shapes vary. */
   readonly extend?: "powerOfTwo" | "asRequested"
   /** The first chunk. */
   readonly initialChunk?: number

@@ -1,6 +1,7 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { availableParallelism } from "node:os"
 import { asRuntimeError } from "./Binding.ts"
+import { probeCuda } from "./Cuda.ts"
 import { environmentOf, joinArena, leaveArena, refusals } from "./Environment.ts"
 import { loadLibrary } from "./Library.ts"
 import type { RuntimeOptions, SessionOptions } from "./Options.ts"
@@ -22,7 +23,10 @@ export class Runtime extends Context.Service<Runtime, {
         const environment = yield* Effect.try({
           try: () => {
             const api = loadLibrary(options.library)
-            return refusals("", "layer", () => environmentOf(api))
+            return refusals("", "layer", () => {
+              if (options.device === "cuda") probeCuda(api, options.cuda ?? {})
+              return environmentOf(api)
+            })
           },
           catch: asRuntimeError
         })

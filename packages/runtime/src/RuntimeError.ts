@@ -35,19 +35,35 @@ export interface RuntimeFailure {
   readonly cause?: unknown
 }
 
-const remedies: Partial<Record<OrtErrorCode, string>> = {
-  INVALID_ARGUMENT: "Compare types and shapes with session.inputs and session.outputs",
-  NO_SUCHFILE: "Check the path of the model and of its external data",
-  INVALID_PROTOBUF: "The model is not a complete ONNX file: write or download it again",
-  INVALID_GRAPH: "Check the node that is named: its operator set, attributes and input types",
-  NOT_IMPLEMENTED: "No kernel of this device takes these types: cast them, or choose another operator",
-  RUNTIME_EXCEPTION: "If memory ran out, raise the arena limit or make the batch smaller",
-  EP_FAIL: "Check the driver and the libraries of the execution provider"
-}
+/** The first row whose code and pattern fit says what to do. */
+const remedies: ReadonlyArray<{ readonly code?: OrtErrorCode; readonly says?: RegExp; readonly remedy: string }> = [
+  {
+    says: /Available memory of \d+ is smaller/,
+    remedy: "Raise the layer's arena limit, or give the run a smaller batch"
+  },
+  {
+    says: /onnxruntime_providers_|CUDA execution provider is not enabled/i,
+    remedy: "Put the CUDA provider libraries beside ONNX Runtime's (onnxruntime-node's install script does on linux x64), "
+      + "name a CUDA build with \"library\" or IFRL_ONNXRUNTIME_LIBRARY, or use device \"cpu\""
+  },
+  {
+    says: /pre-allocated output/,
+    remedy: "Bind a tensor of the computed shape, or let the output be allocated"
+  },
+  { says: /Model data pointer is null/, remedy: "Give the bytes of an ONNX file" },
+  { code: "NO_SUCHFILE", remedy: "Check the path of the model and of its external data" },
+  { code: "INVALID_PROTOBUF", remedy: "This is not a complete ONNX file: write or download it again" },
+  { code: "INVALID_GRAPH", remedy: "Check the named node: its operator set, attributes and input types" },
+  { code: "NOT_IMPLEMENTED", remedy: "No kernel of this device takes these types: cast them or use another operator" },
+  { code: "INVALID_ARGUMENT", remedy: "Check the named node or option" }
+]
 
-/** What to do about a status of ONNX Runtime. */
-export const remedyOf = (code: OrtErrorCode): string =>
-  remedies[code] ?? "The message above is ONNX Runtime's own"
+const remedyOf = (status: OrtStatus): string =>
+  remedies.find(({ code, says }) => (code ?? status.code) === status.code && (says?.test(status.message) ?? true))
+    ?.remedy ?? "The reason is in ONNX Runtime's own words"
+
+/** One line, without the full stop that the remedy would follow. */
+const oneLine = (message: string): string => message.trim().replace(/\s+/g, " ").replace(/\.+$/, "")
 
 /** Every failure of this package: names the session, the operation, the tensor, and the remedy. */
 export class RuntimeError extends Data.TaggedError("RuntimeError")<RuntimeFailure & { readonly message: string }> {
@@ -57,7 +73,7 @@ export class RuntimeError extends Data.TaggedError("RuntimeError")<RuntimeFailur
   }
 
   static ofStatus(session: string, operation: string, status: OrtStatus): RuntimeError {
-    const { code } = status
-    return RuntimeError.of({ session, operation, reason: `${code}: ${status.message}`, remedy: remedyOf(code), code })
+    const reason = `${status.code}: ${oneLine(status.message)}`
+    return RuntimeError.of({ session, operation, reason, remedy: remedyOf(status), code: status.code })
   }
 }
