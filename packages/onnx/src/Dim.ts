@@ -110,6 +110,17 @@ export const divideDims = (a: Dim, b: Dim): Dim | undefined => {
   return format(quotient)
 }
 
+/** The same polynomial with symbols replaced. */
+export const substituteDims = (dim: Dim, values: ReadonlyMap<string, Dim>): Dim =>
+  typeof dim === "number" || values.size === 0 ? dim : [...parse(dim)].reduce<Dim>(
+    (sum, [monomial, coefficient]) =>
+      addDims(sum, monomial.split("*").reduce<Dim>(
+        (term, symbol) => symbol === "" ? term : multiplyDims(term, values.get(symbol) ?? symbol),
+        coefficient
+      )),
+    0
+  )
+
 /** Provably equal sizes. */
 export const sameDim = (a: Dim, b: Dim): boolean =>
   a === b ? a !== "" : a !== "" && b !== "" && format(parse(a)) === format(parse(b))

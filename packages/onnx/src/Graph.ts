@@ -193,19 +193,20 @@ export class Graph {
   }
 
   /**
-   * Declares a graph output and returns it. `name` renames the value. Where a rename isn't possible (an input, an initializer, a value
-   * of an outer graph, a value that is an output already) an Identity carries the value out.
+   * Declares a graph output and returns it. `name` renames a value that a node of this graph computes. Where a value can't be an output
+   * itself (it belongs to an outer graph, is an output already, or is an input or initializer that would need another name) an
+   * Identity carries it out.
    */
   output(value: Value, name?: string): Value {
     this.#checkVisible(value, 0, { operator: "output", node: name ?? value.name })
-    const node = this.#tree.producers.get(value)
-    const ours = node !== undefined && this.#tree.owners.get(value) === this
-    if (!ours || this.outputs.includes(value)) {
-      const copy = this.op("Identity", [value], {}, name === undefined ? {} : { outputNames: [name] })
+    const renamed = name !== undefined && name !== value.name
+    const computed = this.#tree.producers.has(value)
+    if (this.#tree.owners.get(value) !== this || this.outputs.includes(value) || renamed && !computed) {
+      const copy = this.op("Identity", [value], {}, { outputNames: name === undefined ? undefined : [name] })
       this.outputs.push(copy)
       return copy
     }
-    if (name !== undefined && name !== value.name) {
+    if (renamed) {
       this.#claim(name)
       this.#tree.valueNames.delete(value.name)
       ;(value as Mutable<Value>).name = name

@@ -14,9 +14,11 @@ const groupQuery = (node: Inference) => {
   const packed = !node.has(1)
   if (query === undefined) return [{ type, shape: undefined }, { type, shape: undefined }, { type, shape: undefined }]
   const [b, t, width] = query as [Dim, Dim, Dim]
-  const size = divideDims(width, packed ? heads + 2 * kvHeads : heads)
-  if (size === undefined && typeof width === "number") node.fail(`${width} doesn't divide into heads`, "Check num_heads and kv_num_heads")
-  const e = size ?? node.fresh()
+  const own = divideDims(width, packed ? heads + 2 * kvHeads : heads)
+  if (own === undefined && typeof width === "number") node.fail(`${width} doesn't divide into heads`, "Check num_heads and kv_num_heads")
+  const keyWidth = packed ? undefined : node.ranked(1, 3)?.[2]
+  const e = own ?? (keyWidth === undefined ? undefined : divideDims(keyWidth, kvHeads)) ?? node.fresh()
+  if (keyWidth !== undefined) node.unify([keyWidth, multiplyDims(e, kvHeads)], "the width of key, kv_num_heads times head size")
   const hidden = packed ? multiplyDims(e, heads) : width
   const past = node.has(3) ? node.shape(3) : undefined
   const total = node.contents(6)?.[0]

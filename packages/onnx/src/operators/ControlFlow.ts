@@ -1,9 +1,9 @@
 import { isGraph } from "../Attribute.ts"
+import { type Dim, sameDim, substituteDims } from "../Dim.ts"
 import type { Graph } from "../Graph.ts"
 import { describe, type Inference, type ValueType } from "../Inference.ts"
-import type { OperatorTable } from "../Operator.ts"
-import { formatShape, joinShapes, mergeShapes } from "../Shape.ts"
-import { variadic } from "../Operator.ts"
+import { type OperatorTable, variadic } from "../Operator.ts"
+import { formatShape, joinShapes, mergeShapes, type Shape } from "../Shape.ts"
 
 const body = (node: Inference, name: string): Graph => {
   const value = node.attributes[name]
@@ -25,7 +25,7 @@ const accepts = (node: Inference, graph: Graph, index: number, given: ValueType)
   }
 }
 
-/** What a loop-carried value is after any number of iterations: the dims that the body keeps. */
+/** What a loop-carried value is after any number of iterations: the body keeps a size that it gives back as it took it. */
 const carried = (node: Inference, graph: Graph, index: number, outIndex: number, initial: ValueType): ValueType => {
   const formal = graph.inputs[index]!
   const out = graph.outputs[outIndex]!
@@ -33,7 +33,21 @@ const carried = (node: Inference, graph: Graph, index: number, outIndex: number,
   if (out.type !== formal.type) {
     node.fail(`body ${graph.name} takes ${describe(formal)} and gives back ${describe(out)}`, "Keep the element type")
   }
-  return { type: out.type, shape: joinShapes(initial.shape, out.shape, node.fresh) }
+  if (out.shape === undefined || out.shape.length !== initial.shape?.length) return { type: out.type, shape: undefined }
+  const keeps = (dim: Dim, i: number) => sameDim(dim, initial.shape![i]!) || sameDim(dim, formal.shape?.[i] ?? "")
+  return { type: out.type, shape: out.shape.map((dim, i) => keeps(dim, i) ? initial.shape![i]! : node.fresh()) }
+}
+
+/** The shape of a body's output seen from outside: symbols that only the body's inputs name become what was given for them. */
+const seenOutside = (graph: Graph, actual: ReadonlyArray<Shape | undefined>, shape: Shape): Shape => {
+  const values = new Map<string, Dim>()
+  for (const [i, formal] of graph.inputs.entries()) {
+    formal.shape?.forEach((dim, axis) => {
+      const given = actual[i]?.[axis]
+      if (typeof dim === "string" && given !== undefined && !values.has(dim)) values.set(dim, given)
+    })
+  }
+  return shape.map((dim) => substituteDims(dim, values))
 }
 
 export const controlFlow: OperatorTable = {
@@ -68,11 +82,13 @@ export const controlFlow: OperatorTable = {
       count(node, `outputs of body ${graph.name}`, graph.outputs.length, 1 + node.outputs)
       accepts(node, graph, 0, { type: "int64", shape: [] })
       accepts(node, graph, 1, { type: "bool", shape: [] })
-      return graph.outputs.slice(1).map((out, i) =>
-        i < state
-          ? carried(node, graph, 2 + i, 1 + i, node.input(2 + i))
-          : { type: out.type, shape: out.shape === undefined ? undefined : [node.fresh(), ...out.shape] }
-      )
+      const finals = Array.from({ length: state }, (_, i) => carried(node, graph, 2 + i, 1 + i, node.input(2 + i)))
+      const actual = [[], [], ...finals.map(({ shape }) => shape)]
+      const collected = graph.outputs.slice(1 + state).map(({ shape, type }): ValueType => ({
+        type,
+        shape: shape === undefined ? undefined : [node.fresh(), ...seenOutside(graph, actual, shape)]
+      }))
+      return [...finals, ...collected]
     }
   },
   Scan: {
@@ -88,20 +104,24 @@ export const controlFlow: OperatorTable = {
       const state = node.inputs.length - scanned
       count(node, `inputs of body ${graph.name}`, graph.inputs.length, node.inputs.length)
       count(node, `outputs of body ${graph.name}`, graph.outputs.length, node.outputs)
+      const finals = Array.from({ length: state }, (_, i) => carried(node, graph, i, i, node.input(i)))
+      const actual: Array<Shape | undefined> = finals.map(({ shape }) => shape)
       const lengths = Array.from({ length: scanned }, (_, i) => {
         const { shape, type } = node.input(state + i)
         if (shape === undefined) return node.fresh()
         const axis = node.axis(node.ints("scan_input_axes")?.[i] ?? 0, shape.length)
-        accepts(node, graph, state + i, { type, shape: shape.filter((_, at) => at !== axis) })
+        actual[state + i] = shape.filter((_, at) => at !== axis)
+        accepts(node, graph, state + i, { type, shape: actual[state + i] })
         return shape[axis]!
       })
       const length = node.unify(lengths, "the scanned dimensions")
-      return graph.outputs.map((out, i) => {
-        if (i < state) return carried(node, graph, i, i, node.input(i))
-        if (out.shape === undefined) return { type: out.type, shape: undefined }
-        const axis = node.axis(node.ints("scan_output_axes")?.[i - state] ?? 0, out.shape.length + 1)
-        return { type: out.type, shape: [...out.shape.slice(0, axis), length, ...out.shape.slice(axis)] }
+      const collected = graph.outputs.slice(state).map(({ shape, type }, i): ValueType => {
+        if (shape === undefined) return { type, shape }
+        const axis = node.axis(node.ints("scan_output_axes")?.[i] ?? 0, shape.length + 1)
+        const slice = seenOutside(graph, actual, shape)
+        return { type, shape: [...slice.slice(0, axis), length, ...slice.slice(axis)] }
       })
+      return [...finals, ...collected]
     }
   }
 }
