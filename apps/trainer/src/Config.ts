@@ -1,7 +1,8 @@
 // Everything a run can be told, in one schema: a sentence and the unit of each field, its bounds and its default.
 // `ifrl config` prints it, `--config FILE`, `--set a.b=c` and the named flags fill it in (see ConfigSource.ts).
-import { AdvantageConfig } from "@ifrl/grpo"
-import { AggregationConfig } from "@ifrl/reward"
+import { ScheduleConfig } from "@ifrl/curriculum"
+import { ObjectiveConfig } from "@ifrl/grpo"
+import { RewardsConfig } from "@ifrl/reward"
 import { LearningRateSchedule } from "@ifrl/train"
 import { Effect, Schema } from "effect"
 
@@ -42,13 +43,12 @@ const Data = Schema.Struct({
 })
 
 const Curriculum = Schema.Struct({
-  name: field(
-    Schema.Literals(["none", "levels"]),
-    "levels",
-    "none: prompts as they are; levels: each prompt with its first constraint, then its first two, and so on."
+  decompose: field(
+    Schema.Boolean,
+    true,
+    "Train on every level of a prompt, its first constraint, its first two and so on, not only on the prompt itself."
   ),
-  levels: field(positiveCount, 5, "Constraints of the longest level, in constraints."),
-  stepsPerLevel: field(count, 0, "Steps spent on each level, in steps; 0 spreads the levels evenly over the run.")
+  ...ScheduleConfig.fields
 })
 
 const Rollout = Schema.Struct({
@@ -66,18 +66,6 @@ const Rollout = Schema.Struct({
   minP: field(share, 0, "Tokens less likely than this share of the likeliest are dropped; 0 keeps all.")
 })
 
-const Objective = Schema.Struct({
-  name: field(Schema.Literals(["grpo"]), "grpo", "Policy objective; grpo is the clipped ratio with an optional KL penalty."),
-  clipLow: field(share, 0.2, "How far below 1 the probability ratio may pull, a ratio."),
-  clipHigh: field(nonNegative, 0.2, "How far above 1 the probability ratio may pull, a ratio."),
-  klCoefficient: field(
-    nonNegative,
-    0,
-    "Weight of the KL penalty (k3, in nats) towards the model at the start; 0 needs no reference model."
-  ),
-  advantage: section(AdvantageConfig, "How the rewards of a group become advantages.")
-})
-
 const Optimizer = Schema.Struct({
   learningRate: field(positive, 1e-6, "Base learning rate of AdamW, a step per unit of normalised gradient."),
   betas: field(Schema.Tuple([decay, decay]), [0.9, 0.999], "Decay of the first and of the second moment, per update."),
@@ -89,7 +77,7 @@ const Optimizer = Schema.Struct({
 const Train = Schema.Struct({
   steps: field(positiveCount, 100, "Steps of the run, each with its rollout, in steps."),
   seed: field(count, 0, "Seed of everything random: order, sampling, initialisation."),
-  updatesPerRollout: field(positiveCount, 1, "Optimizer updates made from one rollout, each over all of it, in updates."),
+  updatesPerRollout: field(positiveCount, 1, "Optimizer updates made from one rollout, each from an equal share of its prompts, in updates."),
   microBatchTokens: field(positiveCount, 4096, "Rows times longest row of one training run of the graph, in tokens; memory grows with it."),
   microBatchRows: field(count, 0, "Rows of one training run of the graph, in rows; 0 for as many as the tokens allow."),
   recompute: field(Schema.Boolean, false, "Compute activations again in backward: less memory, about a third more time.")
@@ -113,11 +101,8 @@ const Eval = Schema.Struct({
 })
 
 const Reward = Schema.Struct({
-  hardWeight: field(nonNegative, 1, "Weight of each constraint that a rule decides."),
-  softWeight: field(nonNegative, 1, "Weight of each constraint that a reward model judges."),
-  relevanceWeight: field(nonNegative, 0, "Weight of answering the instruction's content, as one more part of the mean."),
-  aggregation: section(AggregationConfig, "From the outcomes of the parts to one number."),
-  errorBudget: field(share, 0.05, "Share of a step's responses whose reward may fail before the run stops.")
+  relevanceWeight: field(nonNegative, 0, "Weight of answering the instruction's content beside weight 1 for each constraint."),
+  ...RewardsConfig.fields
 })
 
 export const Config = Schema.Struct({
@@ -126,7 +111,7 @@ export const Config = Schema.Struct({
   data: section(Data, "Prompts and conversations."),
   curriculum: section(Curriculum, "From easy prompts to hard ones."),
   rollout: section(Rollout, "Generation of the responses that are learnt from."),
-  objective: section(Objective, "What the policy is trained towards."),
+  objective: section(ObjectiveConfig, "What the policy is trained towards."),
   optimizer: section(Optimizer, "AdamW."),
   schedule: section(LearningRateSchedule, "The learning rate over the run's updates."),
   train: section(Train, "The training loop."),

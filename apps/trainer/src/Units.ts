@@ -12,37 +12,8 @@ export interface ModelSize {
   readonly headDim: number
   readonly intermediateSize: number
   readonly maxPositions: number
-  /** Trained numbers, a tied embedding counted once. */
+  /** Numbers of the model, a tied embedding counted once. */
   readonly parameters: number
-}
-
-export interface Units {
-  readonly steps: number
-  readonly promptsPerStep: number
-  readonly groupSize: number
-  readonly responsesPerStep: number
-  readonly updatesPerRollout: number
-  readonly tokensPerStep: {
-    readonly prompt: number
-    /** At most: every response as long as rollout.maxTokens. */
-    readonly completion: number
-    readonly trained: number
-  }
-  readonly parameters: number
-  readonly memoryMB: {
-    readonly weights: number
-    readonly gradients: number
-    readonly moments: number
-    readonly cache: number
-    readonly activations: number
-    readonly total: number
-  }
-  readonly minutesPerStep: {
-    readonly rollout: number
-    readonly training: number
-    readonly total: number
-  }
-  readonly minutes: number
 }
 
 /** What the estimates take for granted. */
@@ -53,97 +24,173 @@ export interface Assumptions {
   readonly gigaflops: number
 }
 
+/** Units by name; each part of memory (MB) and of a step's time (minutes) is there by itself and in the total. */
+export interface Units {
+  readonly counts: Readonly<Record<string, number>>
+  readonly memoryMB: Readonly<Record<string, number>> & { readonly total: number }
+  readonly minutesPerStep: Readonly<Record<string, number>> & { readonly total: number }
+  /** Of the whole run. */
+  readonly minutes: number
+  readonly assumed: Assumptions
+}
+
 const bytesPerFloat = 4
 const MB = 1e6
 
-/** Share of the matrix product's speed that decoding and training reached on two cores (design notes, 26.7 M parameters). */
+/** Share of the matrix product's speed that decoding (16 rows) and training reached with 26.7 M parameters on two cores. */
 const decodeEfficiency = 0.28
 const trainEfficiency = 0.63
 
 /** Floats that a layer keeps for backward, per token: block inputs, norms and products; attention keeps no scores. */
 const layerFloats = (m: ModelSize) => 8 * m.hiddenSize + 3 * (m.heads + 2 * m.kvHeads) * m.headDim + 5 * m.intermediateSize
 
-/** Multiplications per token of one forward pass: every weight but the looked-up embedding, and the attention itself. */
+/** Multiplications per token of one forward pass over `length` tokens: all weights but the looked-up embedding, and attention. */
 const forwardProducts = (m: ModelSize, length: number) => {
-  const layer = (m.heads * 2 + m.kvHeads * 2) * m.headDim * m.hiddenSize + 3 * m.hiddenSize * m.intermediateSize
-  return m.layers * (layer + m.heads * m.headDim * length) + m.vocabSize * m.hiddenSize
+  const weights = 2 * (m.heads + m.kvHeads) * m.headDim * m.hiddenSize + 3 * m.hiddenSize * m.intermediateSize
+  const attention = m.heads * m.headDim * length
+  return m.layers * (weights + attention) + m.vocabSize * m.hiddenSize
 }
 
 /** The longest sequence of a run, in tokens. */
 export const longestSequence = (config: Config, model: ModelSize): number =>
   config.model.maxLength > 0 ? Math.min(config.model.maxLength, model.maxPositions) : model.maxPositions
 
-export const units = (config: Config, model: ModelSize, { gigaflops, promptTokens }: Assumptions): Units => {
-  const { objective, rollout, train } = config
-  const responses = rollout.promptsPerStep * rollout.groupSize
-  const length = Math.min(promptTokens + rollout.maxTokens, longestSequence(config, model))
-  const completion = responses * Math.max(0, length - promptTokens)
-  const trained = responses * length * train.updatesPerRollout
-  const references = objective.klCoefficient > 0 ? 1 : 0
+const total = (parts: Record<string, number>) => ({ ...parts, total: Object.values(parts).reduce((a, b) => a + b, 0) })
 
-  const weights = (1 + references) * model.parameters * bytesPerFloat
-  const gradients = model.parameters * bytesPerFloat
-  const moments = 2 * model.parameters * bytesPerFloat
-  const rows = Math.min(rollout.rows, responses)
-  const cache = rows * length * model.layers * 2 * model.kvHeads * model.headDim * bytesPerFloat
-  const kept = train.recompute
+const trainingBytes = (config: Config, model: ModelSize, length: number, references: number) => {
+  const kept = config.train.recompute
     ? model.layers * model.hiddenSize + layerFloats(model)
     : model.layers * layerFloats(model)
-  const activations = Math.max(train.microBatchTokens, length) * kept * bytesPerFloat
-
-  const rate = gigaflops * 1e9 * 60
-  const forward = 2 * forwardProducts(model, length / 2)
-  const rolloutMinutes = (completion * forward) / (rate * decodeEfficiency) +
-    (rollout.promptsPerStep * promptTokens * forward) / (rate * trainEfficiency)
-  // Backward costs two forward passes; old log-probs are those of the rollout; a reference model is one more pass.
-  const passes = 3 + (train.recompute ? 1 : 0) + references / train.updatesPerRollout
-  const trainingMinutes = (trained * forward * passes) / (rate * trainEfficiency)
-  const total = rolloutMinutes + trainingMinutes
   return {
-    steps: train.steps,
-    promptsPerStep: rollout.promptsPerStep,
-    groupSize: rollout.groupSize,
-    responsesPerStep: responses,
-    updatesPerRollout: train.updatesPerRollout,
-    tokensPerStep: { prompt: rollout.promptsPerStep * promptTokens, completion, trained },
-    parameters: model.parameters,
-    memoryMB: {
-      weights: weights / MB,
-      gradients: gradients / MB,
-      moments: moments / MB,
-      cache: cache / MB,
-      activations: activations / MB,
-      total: (weights + gradients + moments + cache + activations) / MB
+    weights: (1 + references) * model.parameters * bytesPerFloat,
+    gradients: model.parameters * bytesPerFloat,
+    moments: 2 * model.parameters * bytesPerFloat,
+    activations: Math.max(config.train.microBatchTokens, length) * kept * bytesPerFloat
+  }
+}
+
+const cacheBytes = (config: Config, model: ModelSize, length: number, responses: number) =>
+  Math.min(config.rollout.rows, responses) * length * model.layers * 2 * model.kvHeads * model.headDim * bytesPerFloat
+
+const megabytes = (bytes: Record<string, number>) =>
+  total(Object.fromEntries(Object.entries(bytes).map(([name, value]) => [name, value / MB])))
+
+/** Minutes of `tokens` through one forward pass each, at a share of the machine's speed. */
+const minutesOf = (tokens: number, model: ModelSize, length: number, { gigaflops }: Assumptions, efficiency: number) =>
+  (tokens * 2 * forwardProducts(model, length / 2)) / (gigaflops * 1e9 * 60 * efficiency)
+
+/** Forward passes that a trained token costs: backward is worth two, recomputation one, a reference model one. */
+const passes = (config: Config, references: number) => 3 + (config.train.recompute ? 1 : 0) + references
+
+/** Units of `ifrl train`. */
+export const trainUnits = (config: Config, model: ModelSize, assumed: Assumptions): Units => {
+  const { objective, rollout, train } = config
+  const responses = rollout.promptsPerStep * rollout.groupSize
+  const length = Math.min(assumed.promptTokens + rollout.maxTokens, longestSequence(config, model))
+  const completion = responses * Math.max(0, length - assumed.promptTokens)
+  const prompt = rollout.promptsPerStep * assumed.promptTokens
+  const trained = responses * length
+  const references = objective.klCoefficient > 0 ? 1 : 0
+  const minutesPerStep = total({
+    rollout: minutesOf(completion, model, length, assumed, decodeEfficiency) +
+      minutesOf(prompt, model, length, assumed, trainEfficiency),
+    training: minutesOf(trained * passes(config, references), model, length, assumed, trainEfficiency)
+  })
+  return {
+    counts: {
+      steps: train.steps,
+      promptsPerStep: rollout.promptsPerStep,
+      groupSize: rollout.groupSize,
+      responsesPerStep: responses,
+      updatesPerRollout: train.updatesPerRollout,
+      promptTokensPerStep: prompt,
+      completionTokensPerStep: completion,
+      trainedTokensPerStep: trained,
+      parameters: model.parameters
     },
-    minutesPerStep: { rollout: rolloutMinutes, training: trainingMinutes, total },
-    minutes: total * train.steps
+    memoryMB: megabytes({
+      ...trainingBytes(config, model, length, references),
+      cache: cacheBytes(config, model, length, responses)
+    }),
+    minutesPerStep,
+    minutes: minutesPerStep.total * train.steps,
+    assumed
+  }
+}
+
+/** Units of `ifrl sft`. */
+export const sftUnits = (config: Config, model: ModelSize, assumed: Assumptions): Units => {
+  const length = Math.min(assumed.promptTokens + config.rollout.maxTokens, longestSequence(config, model))
+  const trained = config.sft.rowsPerStep * length
+  const minutesPerStep = total({
+    training: minutesOf(trained * passes(config, 0), model, length, assumed, trainEfficiency)
+  })
+  return {
+    counts: {
+      steps: config.train.steps,
+      rowsPerStep: config.sft.rowsPerStep,
+      trainedTokensPerStep: trained,
+      parameters: model.parameters
+    },
+    memoryMB: megabytes(trainingBytes(config, model, length, 0)),
+    minutesPerStep,
+    minutes: minutesPerStep.total * config.train.steps,
+    assumed
+  }
+}
+
+/** Units of `ifrl eval`, for `prompts` prompts. */
+export const evalUnits = (config: Config, model: ModelSize, assumed: Assumptions, prompts: number): Units => {
+  const maxTokens = config.eval.maxTokens > 0 ? config.eval.maxTokens : config.rollout.maxTokens
+  const length = Math.min(assumed.promptTokens + maxTokens, longestSequence(config, model))
+  const completion = prompts * Math.max(0, length - assumed.promptTokens)
+  const minutesPerStep = total({
+    rollout: minutesOf(completion, model, length, assumed, decodeEfficiency) +
+      minutesOf(prompts * assumed.promptTokens, model, length, assumed, trainEfficiency)
+  })
+  return {
+    counts: {
+      prompts,
+      promptTokens: prompts * assumed.promptTokens,
+      completionTokens: completion,
+      parameters: model.parameters
+    },
+    memoryMB: megabytes({
+      weights: model.parameters * bytesPerFloat,
+      cache: cacheBytes(config, model, length, prompts)
+    }),
+    minutesPerStep,
+    minutes: minutesPerStep.total,
+    assumed
   }
 }
 
 const integer = (value: number) => Math.round(value).toLocaleString("en-US")
-const megabytes = (value: number) => `${integer(value)} MB`
-const minutes = (value: number) => value < 0.1 ? `${(value * 60).toFixed(1)} s` : `${value.toFixed(1)} min`
+const duration = (minutes: number) => minutes < 0.1 ? `${(minutes * 60).toFixed(1)} s` : `${minutes.toFixed(1)} min`
+/** `promptsPerStep` to `prompts per step`. */
+const words = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 /** The units as lines for a person. */
-export const printUnits = (u: Units, { gigaflops, promptTokens }: Assumptions): string =>
-  [
-    ["steps", integer(u.steps)],
-    ["prompts per step", integer(u.promptsPerStep)],
-    ["group size", integer(u.groupSize)],
-    ["responses per step", integer(u.responsesPerStep)],
-    ["updates per rollout", integer(u.updatesPerRollout)],
-    ["tokens per step", `${integer(u.tokensPerStep.prompt)} prompt, ${integer(u.tokensPerStep.completion)} completion at most`],
-    ["tokens trained per step", `${integer(u.tokensPerStep.trained)} at most`],
-    ["parameters", integer(u.parameters)],
-    ["memory, estimated", megabytes(u.memoryMB.total)],
-    ["  weights", megabytes(u.memoryMB.weights)],
-    ["  gradients", megabytes(u.memoryMB.gradients)],
-    ["  moments", megabytes(u.memoryMB.moments)],
-    ["  cache", megabytes(u.memoryMB.cache)],
-    ["  activations", megabytes(u.memoryMB.activations)],
-    ["time per step, estimated", minutes(u.minutesPerStep.total)],
-    ["  rollout", minutes(u.minutesPerStep.rollout)],
-    ["  training", minutes(u.minutesPerStep.training)],
-    ["time of the run, estimated", minutes(u.minutes)],
-    ["assumed", `${integer(promptTokens)} tokens a prompt, ${integer(gigaflops)} GFLOP/s`]
-  ].map(([label, value]) => `${label!.padEnd(28)}${value}`).join("\n")
+export const printUnits = ({ assumed, counts, memoryMB, minutes, minutesPerStep }: Units): string => {
+  const parts = (record: Units["memoryMB"], print: (value: number) => string) =>
+    Object.entries(record).filter(([name]) => name !== "total").map(([name, value]) => [`  ${name}`, print(value)])
+  const lines = [
+    ...Object.entries(counts).map(([name, value]) => [words(name), integer(value)]),
+    ["memory, estimated", `${integer(memoryMB.total)} MB`],
+    ...parts(memoryMB, (value) => `${integer(value)} MB`),
+    ["time per step, estimated", duration(minutesPerStep.total)],
+    ...parts(minutesPerStep, duration),
+    ["time of all, estimated", duration(minutes)],
+    ["assumed", `${integer(assumed.promptTokens)} tokens a prompt, ${integer(assumed.gigaflops)} GFLOP/s; token counts are upper bounds`]
+  ]
+  return lines.map(([label, value]) => `${label!.padEnd(28)}${value}`).join("\n")
+}
+
+/** The units as one flat object, for --json. */
+export const unitsJson = ({ assumed, counts, memoryMB, minutes, minutesPerStep }: Units) => ({
+  ...counts,
+  memoryMB,
+  minutesPerStep,
+  minutes,
+  assumed
+})

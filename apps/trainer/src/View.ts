@@ -127,7 +127,7 @@ export const policyColumns: ReadonlyArray<Column> = [
   { label: "reward", metrics: ["reward"], digits: 3 },
   { label: "length", metrics: ["completions/mean_length"], digits: 1 },
   { label: "KL", metrics: ["kl"], digits: 4 },
-  { label: "tokens/s", metrics: ["tokens_per_second"], digits: 0 }
+  { label: "tokens/s", metrics: ["rollout/tokens_per_second"], digits: 0 }
 ]
 
 /** What supervised fine-tuning shows. */

@@ -13,7 +13,7 @@ const state: ViewState = {
   step: 2,
   completed: 0,
   seconds: 100,
-  history: [{ reward: 0.25, tokens_per_second: 900 }, { reward: 0.5, tokens_per_second: 1234.4 }],
+  history: [{ reward: 0.25, "rollout/tokens_per_second": 900 }, { reward: 0.5, "rollout/tokens_per_second": 1234.4 }],
   activity: { label: "responses", done: 3, total: 8 },
   sample: { prompt: "Write a poem.\nUse no commas.", completion: "<think>short</think>".repeat(20), reward: 1 }
 }

@@ -10,14 +10,18 @@ import { printResult } from "../Output.ts"
 const at = (config: unknown, path: string): unknown =>
   path.split(".").reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], config)
 
+const flow = (value: unknown) => stringify(value, { collectionStyle: "flow", lineWidth: 0 }).trim()
+
 /** The config as YAML, every key under the sentence that documents it. */
 export const printConfig = (config: Config): string =>
   configKeys(Config).map(({ description, path, section }) => {
     const depth = path.split(".").length - 1
     const indent = "  ".repeat(depth)
     const name = path.slice(path.lastIndexOf(".") + 1)
-    const value = section ? "" : ` ${stringify(at(config, path), { collectionStyle: "flow" }).trim()}`
-    return `${depth === 0 ? "\n" : ""}${indent}# ${description}\n${indent}${name}:${value}`
+    const value = at(config, path)
+    // A key without a value has no default; it stands there as a comment.
+    const line = section ? `${name}:` : value === undefined ? `# ${name}:` : `${name}: ${flow(value)}`
+    return `${depth === 0 ? "\n" : ""}${indent}# ${description}\n${indent}${line}`
   }).join("\n").trimStart()
 
 export const showConfig = Command.make("config", configFlags, (input) =>

@@ -1,0 +1,89 @@
+// What `train`, `sft` and `eval` have in common: a config, a dry run that costs nothing, a run folder, a display, and a
+// summary at the end.
+import { Runtime } from "@ifrl/runtime"
+import { Console, Effect, Layer, Option, Path } from "effect"
+import { Command, Flag } from "effect/cli"
+import { CommandError } from "../CommandError.ts"
+import type { Config } from "../Config.ts"
+import { readConfig } from "../ConfigSource.ts"
+import { Display } from "../Display.ts"
+import { configFlags, Json, sourceOf } from "../Flags.ts"
+import { machineSpeed } from "../MachineSpeed.ts"
+import { modelDirectory, readModelSize } from "../ModelFolder.ts"
+import { printResult } from "../Output.ts"
+import { RunFolder } from "../RunFolder.ts"
+import { type Assumptions, type ModelSize, printUnits, type Units, unitsJson } from "../Units.ts"
+
+/** What a run has come to: `summary` is written to summary.json and printed under --json, `text` is for a person. */
+export interface RunResult {
+  readonly summary: object
+  readonly text: string
+}
+
+export interface RunOptions {
+  /** The run goes on from the newest checkpoint of its folder. */
+  readonly resumed: boolean
+}
+
+export interface RunCommandOptions<E, R> {
+  readonly description: string
+  /** What the run would ask for. */
+  readonly units: (config: Config, model: ModelSize, assumed: Assumptions) => Units
+  readonly program: (config: Config, options: RunOptions) => Effect.Effect<RunResult, E, R>
+}
+
+/** ONNX Runtime with the config's threads; 0 are as many as this process may use. */
+export const runtimeLayer = ({ model: { threads } }: Config) => Runtime.layer(threads === 0 ? {} : { threads })
+
+/** Tokens that a dry run takes a prompt to have, template included. */
+const assumedPromptTokens = 128
+
+const dryRun = Effect.fnUntraced(function*(config: Config, unitsOf: RunCommandOptions<never, never>["units"]) {
+  const model = yield* readModelSize(modelDirectory(config.model.path))
+  const { gigaflops } = yield* machineSpeed.pipe(Effect.provide(runtimeLayer(config)))
+  const units = unitsOf(config, model, { promptTokens: assumedPromptTokens, gigaflops })
+  yield* printResult(unitsJson(units), printUnits(units))
+})
+
+export const runCommand = <const Name extends string, E, R>(name: Name, options: RunCommandOptions<E, R>) =>
+  Command.make(name, {
+    ...configFlags,
+    resume: Flag.String("resume").pipe(
+      Flag.withMetavar("folder"),
+      Flag.withDescription("Go on with the run in this folder, under its own config"),
+      Flag.optional
+    ),
+    "dry-run": Flag.Boolean("dry-run").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("Print what the run would ask for, and end; no weights are read")
+    )
+  }, (input) =>
+    Effect.gen(function*() {
+      const path = yield* Path.Path
+      const resume = Option.getOrUndefined(input.resume)
+      const source = sourceOf(input)
+      if (resume !== undefined && source.file !== undefined) {
+        return yield* new CommandError({
+          operation: name,
+          subject: `--config ${source.file}`,
+          reason: `a resumed run has a config, ${path.join(resume, "config.json")}`,
+          remedy: "leave --config out; --set and named flags still count"
+        })
+      }
+      const file = resume === undefined ? source.file : path.join(resume, "config.json")
+      const config = yield* readConfig({ ...source, file })
+      if (input["dry-run"]) return yield* dryRun(config, options.units)
+
+      const run = Effect.gen(function*() {
+        const folder = yield* RunFolder
+        const display = yield* Display
+        yield* display.line(`run ${folder.directory}`)
+        const result = yield* options.program(config, { resumed: resume !== undefined }).pipe(
+          Effect.onInterrupt(() => Console.error(`ifrl: go on with: ifrl ${name} --resume ${folder.directory}`))
+        )
+        yield* display.end
+        yield* folder.writeSummary(result.summary)
+        yield* printResult(result.summary, result.text)
+      })
+      yield* run.pipe(Effect.provide(Layer.mergeAll(RunFolder.layer(name, config, resume), Display.layer({ json: yield* Json }))))
+    })).pipe(Command.withDescription(options.description))

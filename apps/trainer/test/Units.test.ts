@@ -1,0 +1,85 @@
+import { describe, expect, test } from "@jest/globals"
+import { Schema } from "effect"
+import { Config, evalUnits, type ModelSize, printUnits, sftUnits, trainUnits } from "../src/index.ts"
+
+const decode = (overrides: object) => Schema.decodeUnknownSync(Config)(overrides)
+const assumed = { promptTokens: 64, gigaflops: 490 }
+
+/** The 26.7 M parameter model of the design notes. */
+const model: ModelSize = {
+  vocabSize: 4096,
+  hiddenSize: 512,
+  layers: 8,
+  heads: 8,
+  kvHeads: 2,
+  headDim: 64,
+  intermediateSize: 1408,
+  maxPositions: 1024,
+  parameters: 26_753_536
+}
+const config = decode({
+  rollout: { promptsPerStep: 4, groupSize: 8, maxTokens: 192, rows: 16 },
+  train: { steps: 10, microBatchTokens: 2048, updatesPerRollout: 2 }
+})
+
+describe("trainUnits", () => {
+  const units = trainUnits(config, model, assumed)
+
+  test("counts prompts, responses, updates and tokens", () => {
+    expect(units.counts).toEqual({
+      steps: 10,
+      promptsPerStep: 4,
+      groupSize: 8,
+      responsesPerStep: 32,
+      updatesPerRollout: 2,
+      promptTokensPerStep: 256,
+      completionTokensPerStep: 32 * 192,
+      trainedTokensPerStep: 32 * 256,
+      parameters: 26_753_536
+    })
+  })
+
+  test("memory is sixteen bytes a parameter, the cache, and activations near the measured 1.03 GB", () => {
+    const { activations, cache, gradients, moments, total, weights } = units.memoryMB
+    expect([weights, gradients, moments]).toEqual([107.014144, 107.014144, 214.028288])
+    expect(cache).toBeCloseTo((16 * 256 * 8 * 2 * 2 * 64 * 4) / 1e6, 6)
+    expect(activations).toBeGreaterThan(800)
+    expect(activations).toBeLessThan(1200)
+    expect(total).toBeCloseTo(activations! + cache! + gradients! + moments! + weights!, 6)
+  })
+
+  test("time is that of the design notes: 8 x 256 tokens trained in about a second", () => {
+    expect(units.minutesPerStep.training! * 60 * (2048 / 8192)).toBeGreaterThan(0.8)
+    expect(units.minutesPerStep.training! * 60 * (2048 / 8192)).toBeLessThan(1.2)
+    expect(units.minutes).toBeCloseTo(units.minutesPerStep.total * 10, 9)
+  })
+
+  test("a reference model adds its weights and its pass, recomputation saves activations and costs a pass", () => {
+    const reference = trainUnits(decode({ ...config, objective: { klCoefficient: 0.1 } }), model, assumed)
+    expect(reference.memoryMB["weights"]).toBeCloseTo(2 * units.memoryMB["weights"]!, 6)
+    expect(reference.minutesPerStep["training"]! / units.minutesPerStep["training"]!).toBeCloseTo(4 / 3, 6)
+    const recomputed = trainUnits(decode({ ...config, train: { ...config.train, recompute: true } }), model, assumed)
+    expect(recomputed.memoryMB["activations"]! / units.memoryMB["activations"]!).toBeLessThan(0.3)
+    expect(recomputed.minutesPerStep["training"]! / units.minutesPerStep["training"]!).toBeCloseTo(4 / 3, 6)
+  })
+
+  test("sequences end at the model's length", () => {
+    const short = trainUnits(decode({ ...config, model: { maxLength: 100 } }), model, assumed)
+    expect(short.counts["trainedTokensPerStep"]).toBe(32 * 100)
+    expect(short.counts["completionTokensPerStep"]).toBe(32 * 36)
+  })
+})
+
+test("sft counts rows, eval counts prompts and needs no gradients", () => {
+  expect(sftUnits(config, model, assumed).counts).toMatchObject({ steps: 10, rowsPerStep: 64, trainedTokensPerStep: 64 * 256 })
+  const evaluation = evalUnits(config, model, assumed, 200)
+  expect(evaluation.counts).toMatchObject({ prompts: 200, completionTokens: 200 * 192 })
+  expect(Object.keys(evaluation.memoryMB)).toEqual(["weights", "cache", "total"])
+})
+
+test("prints one line a unit, in words", () => {
+  const text = printUnits(trainUnits(config, model, assumed))
+  expect(text).toMatch(/^responses per step {10}32$/m)
+  expect(text).toMatch(/^memory, estimated {11}[\d,]+ MB$/m)
+  expect(text).toMatch(/^assumed {21}64 tokens a prompt, 490 GFLOP\/s; token counts are upper bounds$/m)
+})
