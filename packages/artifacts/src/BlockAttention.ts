@@ -1,0 +1,153 @@
+/**
+ * Causal attention by blocks of queries inside a Loop. A block sees only the keys up to its end, and the backward pass computes its
+ * scores again, so memory is linear in T and half of the T x T work is never done. Grouped queries share their key head by being
+ * rows of one product. After FlashAttention (Dao et al. 2022), at the grain of ONNX operators.
+ */
+import type { Graph, Value } from "@ifrl/onnx"
+import { artifactError } from "./ArtifactError.ts"
+import { customGradient } from "./CustomGradient.ts"
+import { Emit } from "./Emit.ts"
+import { padBlock } from "./LmHead.ts"
+import { blockLoop, type LoopBody } from "./Loop.ts"
+
+export interface BlockAttention {
+  /** [B, H, T, E] */
+  readonly q: Value
+  /** [B, K, T, E], where K divides H */
+  readonly k: Value
+  readonly v: Value
+  /** Of the scores; by default 1 / sqrt(E). */
+  readonly scale?: number
+  /** Queries per block. */
+  readonly block?: number
+}
+
+interface Sizes {
+  readonly K: number
+  readonly rep: number
+  readonly E: number
+  readonly scale: number
+  readonly block: number
+}
+
+const sizesOf = ({ block = 128, k, q, scale }: BlockAttention): Sizes => {
+  const [H, E, K] = [q.shape?.[1], q.shape?.[3], k.shape?.[1]]
+  if (typeof H !== "number" || typeof E !== "number" || typeof K !== "number" || H % K !== 0) {
+    throw artifactError(
+      "BadOption",
+      `blockAttention takes q [B, H, T, E] and k [B, K, T, E] with known H, K and E, K dividing H; they are ` +
+        `[${q.shape?.join(", ")}] and [${k.shape?.join(", ")}]`,
+      "Reshape q and k so",
+      { tensor: q.name }
+    )
+  }
+  return { K, rep: H / K, E, block, scale: scale ?? 1 / Math.sqrt(E) }
+}
+
+/** [B, H, T, ...] -> [B, K, rep, T, ...] */
+const grouped = (g: Emit, value: Value, { K, rep }: Sizes, last: number): Value => g.reshape(value, [0, K, rep, -1, last])
+
+/** The block's rows of [B, K, rep, T, last] as [B, K, rep c, last]. */
+const rowsOf = (g: Emit, value: Value, { end, start }: LoopBody, last: number): Value =>
+  g.reshape(g.slice(value, start, end, 3), [0, 0, -1, last])
+
+/** What is added to the scores within a block: 0 on and below the diagonal, so far down elsewhere that exp gives 0. */
+const triangle = (g: Emit, { block }: Sizes, q: Value): Value => {
+  const type = q.type === "float64" ? "float64" : "float32"
+  const square = g.op("Expand", [g.scalar(-1e30, type), g.ints([block, block])])
+  return g.op("Trilu", [square, g.int(1)], { upper: 1 })
+}
+
+interface Block {
+  readonly qs: Value
+  readonly ks: Value
+  readonly vs: Value
+  /** [B, K, rep c, e]: the block's probabilities. */
+  readonly p: Value
+}
+
+const blockOf = (body: LoopBody, sizes: Sizes, q5: Value, k: Value, v: Value, mask: Value): Block => {
+  const { end, g, start } = body
+  const qs = rowsOf(g, q5, body, sizes.E)
+  const ks = g.slice(k, g.ints([0]), end, 2)
+  const vs = g.slice(v, g.ints([0]), end, 2)
+  const scores = g.matmul(qs, ks, { transB: true, alpha: sizes.scale })
+  const byHead = g.reshape(g.cast(scores, mask.type), g.concat([g.ints([0, 0, sizes.rep, -1]), end], 0))
+  const count = g.sub(end, start)
+  const corner = g.op("Slice", [mask, g.ints([0, 0]), g.concat([count, count], 0), g.ints([0, 1])])
+  const masked = g.add(byHead, g.pad(corner, g.concat([start, g.ints([0])], 0), g.ints([1])))
+  const p = g.reshape(g.op("Softmax", [masked], { axis: -1 }), g.concat([g.ints([0, 0, -1]), end], 0))
+  return { qs, ks, vs, p: g.cast(p, q5.type) }
+}
+
+/** Rows of a block as a scan output [B, K, rep, block, E]. */
+const scanOf = (body: LoopBody, rows: Value, { E, block, rep }: Sizes): Value =>
+  padBlock(body.g, body.g.reshape(rows, [0, 0, rep, -1, E]), body.start, body.end, block, 3)
+
+/** Stacked blocks [n, B, K, rep, block, E] as [B, H, T, E]. */
+const unstack = (g: Emit, stacked: Value, like: Value, { E, K, rep }: Sizes): Value => {
+  const joined = g.reshape(g.transpose(stacked, [1, 2, 3, 0, 4, 5]), [0, K * rep, -1, E])
+  return g.like(g.slice(joined, g.ints([0]), g.dim(like, 2), 2), like)
+}
+
+/** softmax(scale q k^T + causal mask) v, [B, H, T, E]. T may be anything: a last block may be short. */
+export const blockAttention = (graph: Graph, attention: BlockAttention): Value => {
+  const sizes = sizesOf(attention)
+  const { k, q, v } = attention
+  const [output] = customGradient(
+    graph,
+    "attention",
+    [q, k, v],
+    (target) => {
+      const g = new Emit(target)
+      const q5 = grouped(g, q, sizes, sizes.E)
+      const mask = triangle(g, sizes, q)
+      const [stacked] = blockLoop(target, {
+        name: "attention",
+        length: g.dim(q, 2),
+        block: sizes.block,
+        states: [],
+        body: (body) => {
+          const { p, vs } = blockOf(body, sizes, q5, k, v, mask)
+          return { states: [], scans: [scanOf(body, body.g.matmul(p, vs), sizes)] }
+        }
+      })
+      return [unstack(g, stacked!, q, sizes)]
+    },
+    (target, { gradients: [dOut], outputs: [out] }) => {
+      const g = new Emit(target)
+      const [q5, d5] = [q, dOut!].map((value) => grouped(g, value, sizes, sizes.E)) as [Value, Value]
+      // sum_j dp_ij p_ij = sum_e dout_ie out_ie: the softmax's inner product without another pass over the scores.
+      const inner = grouped(g, g.sum(g.mul(dOut!, out!), [-1], true), sizes, 1)
+      const mask = triangle(g, sizes, q)
+      const wide = q.type === "float64" ? "float64" : "float32"
+      const none = g.op("Expand", [g.scalar(0, wide), g.concat([g.shape(k, 0, 2), g.ints([0, sizes.E])], 0)])
+      const [dk, dv, dq] = blockLoop(target, {
+        name: "attention_backward",
+        length: g.dim(q, 2),
+        block: sizes.block,
+        states: [none, none],
+        body: (body) => {
+          const { g: b, end, start, states } = body
+          const { ks, p, qs, vs } = blockOf(body, sizes, q5, k, v, mask)
+          const ds = rowsOf(b, d5, body, sizes.E)
+          const dScores = b.mul(p, b.sub(b.matmul(ds, vs, { transB: true }), rowsOf(b, inner, body, 1)))
+          const longer = (state: Value, gradient: Value) =>
+            b.add(b.pad(state, b.concat([b.ints([0]), b.sub(end, start)], 0), b.ints([2])), b.cast(gradient, wide))
+          return {
+            states: [
+              longer(states[0]!, b.matmul(dScores, qs, { transA: true, alpha: sizes.scale })),
+              longer(states[1]!, b.matmul(p, ds, { transA: true }))
+            ],
+            scans: [scanOf(body, b.matmul(dScores, ks, { alpha: sizes.scale }), sizes)]
+          }
+        }
+      })
+      return [
+        unstack(g, dq!, q, sizes),
+        ...[[dk!, k], [dv!, v]].map(([d, of]) => g.like(g.cast(d!, of!.type), of!))
+      ]
+    }
+  )
+  return output!
+}
