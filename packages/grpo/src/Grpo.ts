@@ -3,7 +3,7 @@
 import { type Cursor, type PromptRow, Prompts, random } from "@ifrl/curriculum"
 import type { ChatTokenizer } from "@ifrl/models"
 import { type Reward, Rewards, type RewardSample } from "@ifrl/reward"
-import { type Completion, Rollout, type Sampling } from "@ifrl/rollout"
+import { type Completion, type GenerateOptions, Rollout } from "@ifrl/rollout"
 import {
   learningRate,
   type LearningRateSchedule,
@@ -11,6 +11,7 @@ import {
   packMicroBatches,
   type PackOptions,
   Policy,
+  type TrainError,
   type TrainingRow,
   unpackCompletions
 } from "@ifrl/train"
@@ -25,7 +26,8 @@ export interface GrpoOptions {
   /** Completions of each prompt, at least 2. */
   readonly groupSize: number
   readonly maxTokens: number
-  readonly sampling: Sampling
+  /** Temperature and filters, stop tokens, progress. */
+  readonly sampling: GenerateOptions
   readonly seed: number
   /** Optimizer updates made from one rollout, each from an equal share of its prompts. */
   readonly updatesPerRollout: number
@@ -91,7 +93,7 @@ export const collect = Effect.fn("grpo.collect")(function*(options: GrpoOptions,
       promptTokens: tokens[i]!,
       count: G,
       maxTokens: options.maxTokens,
-      key: { seed: options.seed, step, row: i * G }
+      key: { seed: options.seed, step }
     })),
     options.sampling
   )
@@ -172,14 +174,24 @@ export const trainingRows = (episodes: ReadonlyArray<Episode>, options: GrpoOpti
 }
 
 /** The rows with the reference model's log-probs, for objectives with a KL penalty. */
-const withReference = Effect.fnUntraced(function*(rows: ReadonlyArray<TrainingRow>, options: GrpoOptions) {
+const withReference = Effect.fnUntraced(function*(
+  rows: ReadonlyArray<TrainingRow>,
+  options: GrpoOptions
+): Effect.fn.Return<ReadonlyArray<TrainingRow>, TrainError, Policy> {
   if (options.objective.klCoefficient === 0) return rows
   const policy = yield* Policy
   const batches = packMicroBatches(rows, options.microBatch)
   const outputs = yield* Effect.forEach(batches, (batch) => policy.evaluate(batch, { reference: true }))
   const reference = unpackCompletions(rows, batches, outputs.map((o) => o.logProbs))
-  return rows.map((row, i) => ({ ...row, fields: { ...row.fields, ref_log_probs: reference[i]! } }))
+  return rows.map((row, i) => ({ ...row, fields: { ...row.fields, ref_log_probs: reference[i]! } satisfies TrainingRow["fields"] }))
 })
+
+/** Names of the loss's sums over tokens, once divided by the number of tokens; `ratio` and others keep theirs. */
+const tokenMetrics: Readonly<Record<string, string>> = {
+  clip_low: "clip_ratio/low_mean",
+  clip_high: "clip_ratio/high_mean"
+}
+const perToken = new Set(["clip_ratio/low_mean", "clip_ratio/high_mean", "ratio", "old_kl", "kl", "entropy"])
 
 /** Gradients and optimizer updates of one step. */
 export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, step: number, collected: Collected) {
@@ -215,13 +227,17 @@ export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, ste
     add("grad_norm", gradNorm)
     add("skipped_updates", applied ? 0 : 1)
     outputs.forEach((output, m) => {
-      add("loss", output.loss)
-      Object.entries(output.metrics).forEach(([name, value]) => add(name, value))
-      batches[m]!.fields.weights!.forEach((weight, t) => add("entropy", weight * output.entropy[t]!))
+      add("policy_loss", output.loss)
+      for (const [name, value] of Object.entries(output.metrics)) add(tokenMetrics[name] ?? name, value)
+      batches[m]!.fields.weights!.forEach((weight, t) => weight > 0 && add("entropy", output.entropy[t]!))
     })
   }
+  const { tokens = 0, ...totals } = sums
   const averaged = Object.fromEntries(
-    Object.entries(sums).map(([name, value]) => [name, name === "skipped_updates" ? value : value / updates])
+    Object.entries(totals).map(([name, value]) => [
+      name,
+      perToken.has(name) ? value / tokens : name === "skipped_updates" ? value : value / updates
+    ])
   )
   const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
   return {
