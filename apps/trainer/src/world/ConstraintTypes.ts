@@ -20,13 +20,14 @@ export interface ConstraintType {
   readonly truth?: { readonly type: string; readonly value: string }
 }
 
-const endings = ["That is all", "The end", "Over and out", "Case closed", "Stay safe", "Good night"]
+const endings = ["That is all", "The end", "Over and out", "Case closed", "Stay safe", "Bye for now"]
 const keywords = [
   "music", "coffee", "poems", "chess", "tennis", "theater", "jazz", "magic", "sugar", "silver", "honor", "luck", "pride",
   "trust", "hope", "peace", "yoga", "golf", "opera"
 ]
 
 const list = (kwargs: Kwargs, key: string): ReadonlyArray<string> => kwargs[key] as ReadonlyArray<string>
+const counted = (count: unknown, thing: string): string => `${count} ${thing}${count === 1 ? "" : "s"}`
 const writing: ReadonlyArray<Domain> = ["writing"]
 
 const atLeast = (kwargs: Kwargs): boolean => kwargs["relation"] === "at least"
@@ -101,11 +102,11 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
     adds: true,
     kwargs: (random) => ({ num_placeholders: 1 + random.int(3) }),
     phrasings: ({ num_placeholders: n }) => [
-      `Use at least ${n} placeholders like [name]`,
+      `Use at least ${counted(n, "placeholder")} like [name]`,
       `Include ${n} or more [placeholders]`,
-      `Leave at least ${n} [blanks]`
+      `Leave at least ${n} in [brackets] to fill in`
     ],
-    note: ({ num_placeholders: n }) => `${n} placeholders`,
+    note: ({ num_placeholders: n }) => counted(n, "placeholder"),
     follow: (draft, kwargs) => ({ ...draft, placeholders: Number(kwargs["num_placeholders"]) })
   },
   "keywords:existence": {
@@ -138,8 +139,8 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
     rate: 0.5,
     adds: false,
     kwargs: (random, domain) => ({ num_highlights: domain === "writing" ? 1 + random.int(2) : 1 }),
-    phrasings: ({ num_highlights: n }) => [`Highlight at least ${n} parts like *this*`, `Mark ${n} or more parts with *stars*`],
-    note: ({ num_highlights: n }) => `${n} highlights`,
+    phrasings: ({ num_highlights: n }) => [`Highlight at least ${counted(n, "part")} like *this*`, `Mark ${n} or more parts with *stars*`],
+    note: ({ num_highlights: n }) => counted(n, "highlight"),
     follow: (draft, kwargs) => ({ ...draft, highlights: Number(kwargs["num_highlights"]) })
   },
   "length_constraints:number_sentences": {
@@ -166,7 +167,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
     adds: false,
     kwargs: (random) =>
       random.chance(0.5)
-        ? { relation: "at least", num_words: 20 + 5 * random.int(2) }
+        ? { relation: "at least", num_words: 16 + 4 * random.int(2) }
         : { relation: "less than", num_words: 10 },
     phrasings: (kwargs) => {
       const n = Number(kwargs["num_words"])

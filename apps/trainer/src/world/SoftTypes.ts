@@ -33,8 +33,8 @@ export const softTypes: Readonly<Record<string, SoftType>> = {
     values: {
       children: {
         name: "children",
-        openers: ["Hello kids.", "Dear little ones.", "Gather round children."],
-        mark: /\b(hello kids|little ones|round children)\b/i
+        openers: ["Hello kids.", "Dear little ones.", "Come here children."],
+        mark: /\b(hello kids|little ones|here children)\b/i
       },
       experts: {
         name: "experts",

@@ -23,7 +23,7 @@ wolves      | animals   | wild gray loyal         | hunt in packs, call at night
 apples      | fruits    | sweet red fresh         | grow on trees, fill warm pies, ripen in autumn, make good juice, keep for months
 noodles     | dishes    | long soft warm          | cook in water, fill deep bowls, come with sauce, please hungry guests, need little time
 soups       | dishes    | hot thick rich          | fill deep bowls, use fresh vegetables, warm cold hands, come with bread, cook for hours
-cookies     | treats    | sweet crisp brown       | bake in ovens, come with milk, hold dark chocolate, fill small jars, please children
+cookies     | treats    | sweet crisp brown       | bake in ovens, come with milk, hold dark chocolate, fill small jars, please everybody
 peppers     | plants    | hot red bright          | grow in gardens, burn the tongue, flavor warm sauce, need much sun, come in many colors
 pies        | treats    | round warm sweet        | bake in ovens, hold soft fruit, cool on windows, feed big families, need good dough
 trains      | machines  | long loud fast          | run on rails, stop at stations, carry heavy freight, cross high bridges, leave on time
@@ -34,17 +34,17 @@ lamps       | things    | bright small warm       | light dark rooms, stand on d
 books       | things    | old quiet thick         | tell long stories, fill tall shelves, teach new words, open new worlds, rest on desks
 drums       | tools     | round loud deep         | keep the beat, lead big parades, need strong hands, shake the floor, join many bands
 pianos      | tools     | large heavy black       | play soft songs, fill big halls, have many keys, need good tuning, train both hands
-kites       | toys      | light bright thin       | ride the wind, need strong string, please children, dance in the sky, break in storms
+kites       | toys      | light bright thin       | ride the wind, need strong string, amuse toddlers, dance in the sky, break in storms
 robots      | machines  | strong exact cold       | build new cars, follow clear orders, clean large floors, never need sleep, use many sensors
 phones      | devices   | small smart flat        | send short messages, take good photos, show many maps, need daily power, ring in pockets
 cameras     | devices   | small black exact       | take good photos, catch bright light, store old memories, need clear lenses, help reporters
 forests     | places    | green deep quiet        | hold tall trees, feed wild birds, clean the air, keep cool shade, hide old paths
 deserts     | places    | dry hot wide            | hold much sand, get little rain, cool at night, grow sharp cactus, slow tired camels
 rivers      | places    | long cold clear         | flow to oceans, carry fish, turn old mills, cut deep valleys, water green farms
-islands     | places    | small green warm        | sit in oceans, draw many tourists, grow sweet coconuts, have soft beaches, need strong boats
+islands     | places    | small green warm        | sit in oceans, host rare parrots, grow sweet coconuts, have soft beaches, need strong boats
 caves       | places    | dark cold deep          | hide sleeping bats, hold old paintings, drip with water, echo each sound, run below hills
 gardens     | places    | green bright calm       | grow fresh vegetables, draw busy bees, need daily water, hold many flowers, rest in winter
-castles     | buildings | old huge stone          | guard high hills, have thick walls, hold golden rooms, draw many tourists, tell of kings
+castles     | buildings | old huge solid          | guard high hills, have thick walls, hold golden rooms, host school classes, tell of kings
 libraries   | buildings | quiet large old         | lend many books, help young students, open each morning, hold old maps, keep long shelves
 markets     | places    | busy loud bright        | sell fresh fruit, open each morning, draw big crowds, smell of bread, fill old streets
 mountains   | places    | high cold steep         | wear white snow, feed fast streams, test brave climbers, block the wind, touch the clouds

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto"
 import { type Constraint, constraintsOf, type PromptRow, promptRow, type Random, random } from "@ifrl/curriculum"
 import { conflict, constraintTypes, type Demand } from "./ConstraintTypes.ts"
-import { softTypes } from "./SoftTypes.ts"
 import { type Domain, domains, isDomain, tasks } from "./Tasks.ts"
 
 /** Upper ends of the splits' parts of the hash range [0, 1). */
@@ -83,8 +82,7 @@ export type World = Readonly<Record<Split, ReadonlyArray<PromptRow>>>
 const counts = [{ n: 1, weight: 0.15 }, { n: 2, weight: 0.6 }, { n: 3, weight: 0.25 }]
 
 /** A row of a split, or undefined when what was drawn conflicts or lies in another split. */
-const attempt = (draw: Random, split: Split, n: number, soft: boolean): PromptRow | undefined => {
-  const domain = weighted(draw, domains, (name) => tasks[name].share)
+const attempt = (draw: Random, split: Split, domain: Domain, n: number, soft: boolean): PromptRow | undefined => {
   const task = tasks[domain]
   const subject = task.subject(draw)
   const demands: Array<Demand> = []
@@ -113,9 +111,10 @@ export const buildWorld = (options: WorldOptions): World => {
     for (let i = 0; rows.size < options[split]; i++) {
       const draw = random(options.seed, split, i)
       const { n } = weighted(draw, counts, (count) => count.weight)
+      const domain = weighted(draw, domains, (name) => tasks[name].share)
       const soft = n > 1 && draw.chance(options.soft ?? 0.4)
       let row: PromptRow | undefined
-      while (row === undefined) row = attempt(draw, split, n, soft)
+      while (row === undefined) row = attempt(draw, split, domain, n, soft)
       rows.set(row.id, row)
     }
     return [...rows.values()]
@@ -144,8 +143,3 @@ export const reasoningProbe = (options: { readonly seed: number; readonly count:
   }
   return [...rows.values()]
 }
-
-/** The prompts of topics without constraints, for supervised training. */
-export const barePrompts = (): ReadonlyArray<PromptRow> => []
-
-export { softTypes }

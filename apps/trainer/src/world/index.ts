@@ -1,0 +1,7 @@
+export * from "./Annotators.ts"
+export { conflict, constraintTypes, type ConstraintType, type Demand } from "./ConstraintTypes.ts"
+export * from "./Judge.ts"
+export { softTruth, softTypes, type SoftType, type SoftValue } from "./SoftTypes.ts"
+export { type Domain, domains, isDomain, type Task, tasks } from "./Tasks.ts"
+export { factWords, type Topic, topics } from "./Topics.ts"
+export * from "./World.ts"
