@@ -8,8 +8,8 @@
  * entries in place. Attention is two batched products with the query heads of a group side by side. ONNX Runtime's
  * GroupQueryAttention walks heads one by one, took 3 to 4 times as long on CPU, and has no fp32 kernel on CUDA.
  */
-import { type ElementType, float, Graph, tensorData, type Value } from "@ifrl/onnx"
-import type { DecoderConfig } from "@ifrl/models"
+import { type DecoderConfig, decoderParameters, ropeTables, ropeValues } from "@ifrl/models"
+import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
 import { type Projection, projections } from "./Projection.ts"
 import { sample, type Sampled, samplingScalars } from "./Sampling.ts"
 
@@ -31,14 +31,6 @@ export const cacheNames = (layers: number): ReadonlyArray<{ readonly past: strin
     present: `present.${l}.${kind}`
   }))).flat()
 
-/** cos and sin of position times frequency, [S, E/2] each; frequency i is theta^(-2i/E). */
-const rotary = ({ headDim, ropeTheta }: DecoderConfig, length: number) => {
-  const half = headDim / 2
-  const angle = (i: number) => Math.floor(i / half) * ropeTheta ** (-2 * (i % half) / headDim)
-  const table = (f: (x: number) => number) => Float32Array.from({ length: length * half }, (_, i) => f(angle(i)))
-  return { cos: table(Math.cos), sin: table(Math.sin) }
-}
-
 /**
  * Inputs: `input_ids` [B, T] int64; `past_lengths` [B] int64, tokens already in a row's cache; `last_token` [B] int64, which of
  * the T to sample after; `uniforms` [B, G, 2]; the scalars of sampling; parameters by their Hugging Face names;
@@ -46,34 +38,30 @@ const rotary = ({ headDim, ropeTheta }: DecoderConfig, length: number) => {
  * float32, `present.{l}.key|value` [B, K, S, E]. S may be any length up to `maxLength` that holds every position in use.
  */
 export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptions): Graph => {
-  const { headDim: E, heads: H, hiddenSize: D, intermediateSize: F, kvHeads: K, layers: L, vocabSize: V } = config
-  const elementType: ElementType = options.elementType ?? "float32"
+  const { headDim: E, heads: H, hiddenSize: D, kvHeads: K, layers: L, vocabSize: V } = config
+  const elementType = options.elementType ?? "float32"
   const g = new Graph("generate")
   const { bias, features, fromRows, project, projectOn, toRows } = projections(g, options.projection ?? "rows")
   const ints = (...values: ReadonlyArray<number>) => g.constant("int64", values)
   const reshape = (x: Value, shape: Value) => g.op("Reshape", [x, shape])
   const concat = (values: ReadonlyArray<Value>, axis = 0) => g.op("Concat", values, { axis })
   const cast = (x: Value, to: ElementType) => x.type === to ? x : g.op("Cast", [x], { to })
-  const half = (name: string, data: Float32Array) =>
-    cast(g.initializer(name, tensorData("float32", [options.maxLength, E / 2], data)), elementType)
-  const parameter = (name: string, ...shape: ReadonlyArray<number>) => g.input(name, elementType, shape)
 
   const ids = g.input("input_ids", "int64", ["B", "T"])
   const pastLengths = g.input("past_lengths", "int64", ["B"])
   const lastToken = g.input("last_token", "int64", ["B"])
   const uniforms = g.input("uniforms", "float32", ["B", "G", 2])
   const [temperature, topK, topP, minP] = samplingScalars.map(({ name, type }) => g.input(name, type, []))
-  const embedding = parameter("model.embed_tokens.weight", V, D)
+  const parameters = new Map(decoderParameters(config).map(({ name, shape }) => [name, g.input(name, elementType, shape)]))
+  const weight = (name: string) => parameters.get(name)!
+  const embedding = weight("model.embed_tokens.weight")
 
-  // Positions [B, T], which are also where new entries go, and what each position may see, [B, 1, 1, T, S].
+  // Positions [B, T], which are also where new entries go.
   const [b, t] = [0, 1].map((axis) => g.op("Shape", [ids], { start: axis, end: axis + 1 })) as [Value, Value]
   const range = (length: Value) =>
     g.op("Range", [g.constant("int64", 0), g.op("Squeeze", [length, ints(0)]), g.constant("int64", 1)])
   const positions = g.op("Add", [g.op("Unsqueeze", [pastLengths, ints(1)]), range(t)])
   const caches = cacheNames(L).map(({ past }) => g.input(past, elementType, ["B", K, "S", E]))
-  const capacity = g.op("Shape", [caches[0]!], { start: 2, end: 3 })
-  const visible = g.op("LessOrEqual", [range(capacity), g.op("Unsqueeze", [positions, ints(1, 2, 4)])])
-  const mask = g.op("Where", [visible, g.constant("float32", 0), g.constant("float32", -1e30)])
   const places = concat([b, t, ints(K, 1)])
   const slots = concat([
     g.op("Expand", [reshape(range(b), ints(-1, 1, 1, 1)), places]),
@@ -86,13 +74,20 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     entries: concat([b, t, ints(K, E)]),
     query: concat([b, t, ints(K, group, E)]),
     queries: concat([b, ints(K, -1, E)]),
-    scores: concat([b, ints(K, group), t, capacity]),
-    flatScores: concat([b, ints(K, -1), capacity]),
     context: concat([b, ints(K, group), t, ints(E)])
   }
-  const { cos, sin } = rotary(config, options.maxLength)
-  const cosines = half("rotary.cos", cos)
-  const sines = half("rotary.sin", sin)
+  /** What each position may see, [B, 1, 1, T, S]. S is read off what ScatterND wrote: a past has no other consumer. */
+  const sight = (keys: Value) => {
+    const capacity = g.op("Shape", [keys], { start: 2, end: 3 })
+    const visible = g.op("LessOrEqual", [range(capacity), g.op("Unsqueeze", [positions, ints(1, 2, 4)])])
+    return {
+      mask: g.op("Where", [visible, g.constant("float32", 0), g.constant("float32", -1e30)]),
+      scores: concat([b, ints(K, group), t, capacity]),
+      flat: concat([b, ints(K, -1), capacity])
+    }
+  }
+  let seen: ReturnType<typeof sight> | undefined
+  const { cos, sin } = ropeValues(g, ropeTables(config, options.maxLength), elementType)
 
   const normalize = (x: Value, weight: Value) =>
     g.op("SimplifiedLayerNormalization", [x, weight], { axis: -1, epsilon: float(config.normEpsilon) })
@@ -100,18 +95,16 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   const presents: Array<Value> = []
   const attend = (h: Value, l: number): Value => {
     const layer = `model.layers.${l}.self_attn`
-    const projected = (kind: string, width: number) => {
-      const weight = parameter(`${layer}.${kind}_proj.weight`, width, D)
-      return config.attentionBias
-        ? project(weight, h, bias(parameter(`${layer}.${kind}_proj.bias`, width)))
-        : project(weight, h)
+    const projected = (kind: string) => {
+      const name = `${layer}.${kind}_proj`
+      return project(weight(`${name}.weight`), h, config.attentionBias ? bias(weight(`${name}.bias`)) : undefined)
     }
-    const query = projected("q", H * E)
-    const key = projected("k", K * E)
-    const value = toRows(projected("v", K * E))
+    const query = projected("q")
+    const key = projected("k")
+    const value = toRows(projected("v"))
     const rotated = g.op(
       "RotaryEmbedding",
-      [reshape(toRows(concat([query, key], features)), shapes.rotated), positions, cosines, sines],
+      [reshape(toRows(concat([query, key], features)), shapes.rotated), positions, cos, sin],
       {},
       { domain: "com.microsoft" }
     )
@@ -119,10 +112,11 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     const [allKeys, allValues] = [keys!, value].map((entries, i) =>
       g.op("ScatterND", [caches[2 * l + i]!, slots, reshape(entries, shapes.entries)])) as [Value, Value]
     presents.push(allKeys, allValues)
+    seen ??= sight(allKeys)
     const grouped = g.op("Transpose", [reshape(queries!, shapes.query)], { perm: [0, 2, 3, 1, 4] })
     const scores = g.op("FusedMatMul", [reshape(grouped, shapes.queries), allKeys], { transB: 1, alpha: float(E ** -0.5) })
-    const masked = g.op("Add", [cast(reshape(scores, shapes.scores), "float32"), mask])
-    const weights = reshape(cast(g.op("Softmax", [masked], { axis: -1 }), elementType), shapes.flatScores)
+    const masked = g.op("Add", [cast(reshape(scores, seen.scores), "float32"), seen.mask])
+    const weights = reshape(cast(g.op("Softmax", [masked], { axis: -1 }), elementType), seen.flat)
     const context = g.op("Transpose", [reshape(g.op("MatMul", [weights, allValues]), shapes.context)], {
       perm: [0, 3, 1, 2, 4]
     })
@@ -133,18 +127,18 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   let x = fromRows(reshape(g.op("Gather", [embedding, ids], { axis: 0 }), ints(-1, D)))
   for (let l = 0; l < L; l++) {
     const layer = `model.layers.${l}`
-    const attended = attend(normalize(toRows(x), parameter(`${layer}.input_layernorm.weight`, D)), l)
-    x = project(parameter(`${layer}.self_attn.o_proj.weight`, D, H * E), attended, x)
-    const h = normalize(toRows(x), parameter(`${layer}.post_attention_layernorm.weight`, D))
-    const gate = g.op("QuickGelu", [project(parameter(`${layer}.mlp.gate_proj.weight`, F, D), h)], { alpha: float(1) })
-    const up = project(parameter(`${layer}.mlp.up_proj.weight`, F, D), h)
-    x = projectOn(parameter(`${layer}.mlp.down_proj.weight`, D, F), g.op("Mul", [gate, up]), x)
+    const attended = attend(normalize(toRows(x), weight(`${layer}.input_layernorm.weight`)), l)
+    x = project(weight(`${layer}.self_attn.o_proj.weight`), attended, x)
+    const h = normalize(toRows(x), weight(`${layer}.post_attention_layernorm.weight`))
+    const gate = g.op("QuickGelu", [project(weight(`${layer}.mlp.gate_proj.weight`), h)], { alpha: float(1) })
+    const up = project(weight(`${layer}.mlp.up_proj.weight`), h)
+    x = projectOn(weight(`${layer}.mlp.down_proj.weight`), g.op("Mul", [gate, up]), x)
   }
 
   const rows = reshape(toRows(x), concat([b, t, ints(D)]))
   const last = g.op("GatherND", [rows, g.op("Unsqueeze", [lastToken, ints(1)])], { batch_dims: 1 })
-  const hidden = normalize(last, parameter("model.norm.weight", D))
-  const head = config.tiedEmbeddings ? embedding : parameter("lm_head.weight", V, D)
+  const hidden = normalize(last, weight("model.norm.weight"))
+  const head = config.tiedEmbeddings ? embedding : weight("lm_head.weight")
   const logits = cast(toRows(project(head, hidden)), "float32")
   const sampled: Sampled = sample(g, {
     logits,

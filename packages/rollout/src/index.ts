@@ -1,3 +1,6 @@
 export * from "./GenerateGraph.ts"
-export * from "./Projection.ts"
+export { type Projection } from "./Projection.ts"
+export * from "./Request.ts"
+export { Rollout, type RolloutLayerOptions } from "./Rollout.ts"
+export * from "./RolloutError.ts"
 export * from "./Sampling.ts"

@@ -1,5 +1,5 @@
 /** A decoder in float64 by definition, one position at a time, with nothing shared with the graphs. */
-import type { DecoderConfig } from "@ifrl/models"
+import { type DecoderConfig, decoderParameters } from "@ifrl/models"
 import { philoxNormal, Tensor } from "@ifrl/runtime"
 
 export const tiny: DecoderConfig = {
@@ -22,32 +22,14 @@ export const tiny: DecoderConfig = {
 export type Parameters = ReadonlyMap<string, Tensor>
 
 /** Weights large enough that logits have a standard deviation of about 2. */
-export const randomParameters = (config: DecoderConfig, seed = 1): Parameters => {
-  const { headDim: E, heads: H, hiddenSize: D, intermediateSize: F, kvHeads: K, vocabSize: V } = config
-  const shapes: Array<[string, ReadonlyArray<number>]> = [["model.embed_tokens.weight", [V, D]], ["model.norm.weight", [D]]]
-  if (!config.tiedEmbeddings) shapes.push(["lm_head.weight", [V, D]])
-  for (let l = 0; l < config.layers; l++) {
-    const layer = `model.layers.${l}`
-    for (const [kind, width] of [["q", H * E], ["k", K * E], ["v", K * E]] as const) {
-      shapes.push([`${layer}.self_attn.${kind}_proj.weight`, [width, D]])
-      if (config.attentionBias) shapes.push([`${layer}.self_attn.${kind}_proj.bias`, [width]])
-    }
-    shapes.push(
-      [`${layer}.self_attn.o_proj.weight`, [D, H * E]],
-      [`${layer}.input_layernorm.weight`, [D]],
-      [`${layer}.post_attention_layernorm.weight`, [D]],
-      [`${layer}.mlp.gate_proj.weight`, [F, D]],
-      [`${layer}.mlp.up_proj.weight`, [F, D]],
-      [`${layer}.mlp.down_proj.weight`, [D, F]]
-    )
-  }
-  return new Map(shapes.map(([name, dims], row) => {
-    const tensor = Tensor.from("float32", dims, philoxNormal({ seed, step: 0, row }, dims.reduce((a, b) => a * b)))
-    const [scale, shift] = name.endsWith("norm.weight") ? [0.1, 1] : [name.endsWith("bias") ? 0.5 : 2 / Math.sqrt(D), 0]
+export const randomParameters = (config: DecoderConfig, seed = 1): Parameters =>
+  new Map(decoderParameters(config).map(({ name, shape }, row) => {
+    const tensor = Tensor.from("float32", shape, philoxNormal({ seed, step: 0, row }, shape.reduce((a, b) => a * b)))
+    const width = 2 / Math.sqrt(config.hiddenSize)
+    const [scale, shift] = name.endsWith("norm.weight") ? [0.1, 1] : [name.endsWith("bias") ? 0.5 : width, 0]
     for (let i = 0; i < tensor.size; i++) tensor.data[i] = tensor.data[i]! * scale + shift
     return [name, tensor]
   }))
-}
 
 /** Logits [V] after each of the tokens. */
 export const logitsOf = (config: DecoderConfig, parameters: Parameters, tokens: ArrayLike<number>): Array<Array<number>> => {

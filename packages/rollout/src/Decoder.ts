@@ -1,0 +1,261 @@
+/**
+ * The decode step as the host drives it: sessions, the caches of running rows and of prompts, and the small tensors that
+ * carry tokens in and out. Memory is bound once; a binding changes only when the number of rows or the cache's S does.
+ */
+import type { DecoderConfig } from "@ifrl/models"
+import { encodeModel } from "@ifrl/onnx"
+import { type Binding, type Io, Runtime, type RuntimeError, type Session, type SessionOptions, Tensor } from "@ifrl/runtime"
+import { Effect, type Scope } from "effect"
+import { Cache, capacityFor } from "./Cache.ts"
+import { cacheNames, generateGraph } from "./GenerateGraph.ts"
+import type { Projection } from "./Projection.ts"
+import { RolloutError } from "./RolloutError.ts"
+import type { Sampling } from "./Sampling.ts"
+
+export interface DecoderOptions {
+  readonly config: DecoderConfig
+  /** By Hugging Face's names. What is written into them between runs is what the next run reads. */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** Most rows that decode at once. */
+  readonly rows: number
+  /** Most tokens of a row, prompt included. */
+  readonly maxLength: number
+  /** Most tokens of a prefill run, over its rows and their padding. */
+  readonly prefillTokens: number
+  readonly session: SessionOptions
+}
+
+/** A row on its way. */
+export interface Row {
+  /** Tokens in the cache. */
+  length: number
+  /** The token to feed next. */
+  next: number
+  /** Most tokens that the cache will ever hold for it. */
+  readonly limit: number
+  /** Two uniforms for the token after `next`, at `2 * drawn`. */
+  readonly uniforms: Float32Array
+  drawn: number
+}
+
+/** Sampled tokens and their log-probabilities, [B, G] row by row; overwritten by the next run. */
+export interface Drawn {
+  readonly tokens: BigInt64Array
+  readonly logProbs: Float32Array
+  readonly samplingLogProbs: Float32Array
+}
+
+/** Between these numbers of rows W x^T beats x W^T on CPU. */
+const columnsFrom = 4
+const columnsTo = 96
+
+/** Most attention scores of one head that a prefill run holds at once. */
+const prefillScores = 2 ** 20
+
+const cacheTypes = ["float32", "float16", "bfloat16"] as const
+
+const elementTypeOf = ({ parameters }: DecoderOptions) =>
+  Effect.suspend(() => {
+    const type = parameters.get("model.embed_tokens.weight")?.type ?? "float32"
+    const known = cacheTypes.find((name) => name === type)
+    return known === undefined
+      ? Effect.fail(new RolloutError({
+        operation: "layer",
+        subject: "model.embed_tokens.weight",
+        reason: `weights of ${type} can't be decoded with`,
+        remedy: `Convert them to ${cacheTypes.join(", ")}`
+      }))
+      : Effect.succeed(known)
+  })
+
+/** A binding and the shape that it has at the moment. */
+interface Bound {
+  readonly binding: Binding
+  rows: number
+  capacity: number
+}
+
+export class Decoder {
+  readonly options: DecoderOptions
+  readonly cache: Cache
+  /** Prompts that were prefilled last, a row each. */
+  readonly prompts: Cache
+  readonly #scalars = {
+    temperature: Tensor.scalar("float32", 1),
+    top_k: Tensor.scalar("int64", 0),
+    top_p: Tensor.scalar("float32", 1),
+    min_p: Tensor.scalar("float32", 0)
+  }
+  readonly #step: ReturnType<typeof stepTensors>
+  readonly #bound = new Map<Projection, Bound>()
+  #prefill: Binding | undefined
+
+  private constructor(options: DecoderOptions, type: typeof cacheTypes[number]) {
+    this.options = options
+    this.cache = new Cache(options.config, options.rows * options.maxLength, type)
+    this.prompts = new Cache(options.config, Math.max(options.prefillTokens, options.maxLength), type)
+    this.#step = stepTensors(options.rows, 1, 1)
+  }
+
+  static readonly make = (options: DecoderOptions): Effect.Effect<Decoder, RolloutError | RuntimeError, Runtime | Scope.Scope> =>
+    Effect.gen(function*() {
+      const runtime = yield* Runtime
+      const elementType = yield* elementTypeOf(options)
+      const { config, maxLength, rows } = options
+      const session = (projection: Projection) =>
+        runtime.session(encodeModel(generateGraph(config, { elementType, maxLength, projection })), {
+          name: `generate (${projection})`,
+          ...options.session
+        })
+      const decoder = new Decoder(options, elementType)
+      const inRows = yield* session("rows")
+      decoder.#prefill = yield* decoder.#bind(inRows, decoder.prompts)
+      const forms: ReadonlyArray<readonly [Projection, Session]> = rows >= columnsFrom && runtime.device === "cpu"
+        ? [["rows", inRows], ["columns", yield* session("columns")]]
+        : [["rows", inRows]]
+      for (const [projection, session] of forms) {
+        decoder.#bound.set(projection, { binding: yield* decoder.#bind(session, decoder.cache), rows: 1, capacity: 1 })
+      }
+      return decoder
+    })
+
+  /** Attaches everything to a session, for one row of one token. */
+  #bind(session: Session, cache: Cache) {
+    cache.capacity = 1
+    return session.bind(merge(
+      { inputs: { ...Object.fromEntries(this.options.parameters), ...this.#scalars } },
+      this.#step.io(1),
+      this.#caches(cache, 1)
+    ))
+  }
+
+  #caches(cache: Cache, rows: number): Io {
+    const views = cache.views(0, rows)
+    const names = cacheNames(this.options.config.layers)
+    return {
+      inputs: Object.fromEntries(names.map(({ past }, i) => [past, views[i]!])),
+      outputs: Object.fromEntries(names.map(({ present }, i) => [present, views[i]!]))
+    }
+  }
+
+  /** Sets how all following runs sample. */
+  setSampling({ minP = 0, temperature = 1, topK = 0, topP = 1 }: Sampling): void {
+    this.#scalars.temperature.data[0] = temperature
+    this.#scalars.top_k.data[0] = BigInt(topK)
+    this.#scalars.top_p.data[0] = topP
+    this.#scalars.min_p.data[0] = minP
+  }
+
+  /**
+   * Puts prompts into `prompts`, a row each, and samples `draws` first tokens of each, [B, G]. `uniforms` holds two for every
+   * draw. Prompts longer than a run may take go in slice by slice.
+   */
+  readonly prefill = Effect.fnUntraced(
+    { self: this as Decoder },
+    function*(prompts: ReadonlyArray<Int32Array>, draws: number, uniforms: Float32Array) {
+      const B = prompts.length
+      const longest = Math.max(...prompts.map((prompt) => prompt.length))
+      const perRow = Math.min(this.options.prefillTokens, prefillScores / longest) / B
+      const slice = Math.max(1, Math.min(longest, Math.floor(perRow)))
+      this.prompts.capacity = longest
+      const caches = this.#caches(this.prompts, B)
+      const result = stepTensors(B, slice, draws)
+      result.uniforms.data.set(uniforms)
+      for (let from = 0; from < longest; from += slice) {
+        const T = Math.min(slice, longest - from)
+        const run = stepTensors(B, T, draws)
+        run.uniforms.data.set(uniforms)
+        prompts.forEach((prompt, row) => {
+          for (let t = 0; t < T; t++) run.ids.data[row * T + t] = BigInt(prompt[from + t] ?? 0)
+          run.past.data[row] = BigInt(from)
+          run.last.data[row] = BigInt(Math.max(0, Math.min(prompt.length - 1 - from, T - 1)))
+        })
+        yield* this.#prefill!.rebind(merge(run.io(B), caches))
+        yield* this.#prefill!.run
+        // A prompt's first tokens come out of the run that holds its last token.
+        prompts.forEach(({ length }, row) => {
+          if (length <= from || length > from + T) return
+          for (const name of ["tokens", "logProbs", "samplingLogProbs"] as const) {
+            const [source, target] = [run[name].data, result[name].data]
+            for (let i = row * draws; i < (row + 1) * draws; i++) target[i] = source[i]!
+          }
+        })
+      }
+      return drawnOf(result)
+    }
+  )
+
+  /** Feeds the next token of every row; results are in row order, [B, 1]. */
+  readonly step = Effect.fnUntraced({ self: this as Decoder }, function*(rows: ReadonlyArray<Row>) {
+    const { ids, past, uniforms } = this.#step
+    rows.forEach((row, i) => {
+      ids.data[i] = BigInt(row.next)
+      past.data[i] = BigInt(row.length)
+      uniforms.data[2 * i] = row.uniforms[2 * row.drawn]!
+      uniforms.data[2 * i + 1] = row.uniforms[2 * row.drawn + 1]!
+    })
+    this.fit(rows)
+    const columns = rows.length >= columnsFrom && rows.length <= columnsTo ? this.#bound.get("columns") : undefined
+    const bound = columns ?? this.#bound.get("rows")!
+    if (bound.rows !== rows.length || bound.capacity !== this.cache.capacity) {
+      yield* bound.binding.rebind(merge(this.#step.io(rows.length), this.#caches(this.cache, rows.length)))
+      bound.rows = rows.length
+      bound.capacity = this.cache.capacity
+    }
+    yield* bound.binding.run
+    return drawnOf(this.#step)
+  })
+
+  /** Forgets all keys and values. */
+  clear(): void {
+    this.cache.clear()
+    this.prompts.clear()
+  }
+
+  /** Gives the cache of `rows` an S that holds them and a row of `length` to come, and that isn't far too long. */
+  fit(rows: ReadonlyArray<Row>, length = 0): void {
+    const needed = rows.reduce((most, row) => Math.max(most, row.length + 1), length)
+    const limit = rows.reduce((most, row) => Math.max(most, row.limit), needed)
+    const capacity = capacityFor(needed, limit)
+    if (this.cache.capacity < needed || this.cache.capacity > 2 * capacity) {
+      this.cache.resize(capacity, rows.map((row) => row.length))
+    }
+  }
+}
+
+const merge = (...parts: ReadonlyArray<Partial<Io>>): Io => ({
+  inputs: Object.assign({}, ...parts.map((part) => part.inputs)),
+  outputs: Object.assign({}, ...parts.map((part) => part.outputs))
+})
+
+/** What a run of B rows, T tokens and G draws reads and writes, apart from parameters and caches. */
+const stepTensors = (B: number, T: number, G: number) => {
+  const ids = Tensor.zeros("int64", [B, T])
+  const past = Tensor.zeros("int64", [B])
+  const last = Tensor.zeros("int64", [B])
+  const uniforms = Tensor.zeros("float32", [B, G, 2])
+  const tokens = Tensor.zeros("int64", [B, G])
+  const logProbs = Tensor.zeros("float32", [B, G])
+  const samplingLogProbs = Tensor.zeros("float32", [B, G])
+  /** For the first `rows` rows. */
+  const io = (rows: number): Io => ({
+    inputs: {
+      input_ids: ids.view([rows, T]),
+      past_lengths: past.view([rows]),
+      last_token: last.view([rows]),
+      uniforms: uniforms.view([rows, G, 2])
+    },
+    outputs: {
+      tokens: tokens.view([rows, G]),
+      log_probs: logProbs.view([rows, G]),
+      sampling_log_probs: samplingLogProbs.view([rows, G])
+    }
+  })
+  return { ids, past, last, uniforms, tokens, logProbs, samplingLogProbs, io }
+}
+
+const drawnOf = ({ logProbs, samplingLogProbs, tokens }: ReturnType<typeof stepTensors>): Drawn => ({
+  tokens: tokens.data,
+  logProbs: logProbs.data,
+  samplingLogProbs: samplingLogProbs.data
+})
