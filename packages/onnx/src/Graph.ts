@@ -8,7 +8,7 @@ import type { Operator } from "./Operator.ts"
 import { findOperator } from "./operators/index.ts"
 import { capturedValues } from "./Order.ts"
 import { formatShape, mergeShapes, type Shape } from "./Shape.ts"
-import { type TensorData, tensorData, tensorValues } from "./TensorData.ts"
+import { contentsOf, maxContents, type TensorData, tensorData } from "./TensorData.ts"
 
 /** A tensor in a graph. Values are compared by reference within one tree of graphs. */
 export interface Value {
@@ -29,7 +29,7 @@ export interface Node {
 export interface OpOptions {
   /** "" for ONNX, "com.microsoft", ...; by default the domain whose table has the operator. */
   readonly domain?: string | undefined
-  /** The node's name, from which its outputs are named. */
+  /** The node's name, from which its outputs are named; a number is added where it is taken. */
   readonly name?: string | undefined
   /** Types of the outputs: required for operators that the table lacks, otherwise they refine what is inferred. */
   readonly types?: ReadonlyArray<{ readonly type: ElementType; readonly shape?: Shape | undefined }> | undefined
@@ -53,10 +53,10 @@ interface Tree {
   symbols: number
 }
 
-type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+/** Types of tensors whose contents are followed; bool as 0 and 1. */
+const canBeKnown: ReadonlySet<ElementType> = new Set(["int64", "int32", "bool"])
 
-/** Longer integer tensors are data, not shapes or axes. */
-const maxContents = 64
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 /**
  * A graph under construction. Every `op` infers the types and shapes of its outputs, so a mistake is an OnnxError at the line that
@@ -101,9 +101,9 @@ export class Graph {
   /** Stores data for a value of this graph; for an input that is its default. */
   setInitializer(value: Value, data: TensorData): void {
     this.initializers.set(value, data)
-    if ((data.type === "int64" || data.type === "int32") && data.dims.length <= 1 && (data.dims[0] ?? 1) <= maxContents) {
-      this.#tree.contents.set(value, Array.from(tensorValues(data) as ArrayLike<number | bigint>, Number))
-    }
+    // An input's default isn't known to be what the run uses.
+    const contents = this.inputs.includes(value) ? undefined : contentsOf(data)
+    if (contents !== undefined) this.#tree.contents.set(value, contents)
   }
 
   /**
@@ -183,11 +183,9 @@ export class Graph {
       else users.push(node)
     }
     const first = values[0]
-    if (own?.contents !== undefined && first !== undefined && (first.type === "int64" || first.type === "int32")) {
+    if (own?.contents !== undefined && first !== undefined && canBeKnown.has(first.type) && (first.shape?.length ?? 2) <= 1) {
       const contents = own.contents(inference)
-      if (contents !== undefined && contents.length <= maxContents && (first.shape?.length ?? 2) <= 1) {
-        this.#tree.contents.set(first, contents)
-      }
+      if (contents !== undefined && contents.length <= maxContents) this.#tree.contents.set(first, contents)
     }
     return values
   }

@@ -65,8 +65,10 @@ class Importer {
   /** Every name of the file, and those that were given out. */
   readonly #names: ReadonlySet<string>
   readonly #taken = new Set<string>()
+  readonly #listsInitializers: boolean
 
-  constructor(functions: ReadonlyMap<string, FunctionProto>, names: ReadonlySet<string>) {
+  constructor(functions: ReadonlyMap<string, FunctionProto>, names: ReadonlySet<string>, irVersion = 10n) {
+    this.#listsInitializers = irVersion < 4n
     this.#functions = functions
     this.#names = names
   }
@@ -75,13 +77,16 @@ class Importer {
   graph(place: Place, proto: GraphProto): void {
     const { graph, scope } = place
     const rename = (name: string) => graph.parent === undefined ? name : this.#unique(name)
+    const initializers = initializersOf(proto)
+    const stored = new Set(initializers.map(([name]) => name))
     for (const info of proto.input) {
+      // Up to IR version 3 every initializer is listed as an input; later one that is listed may be overridden.
+      if (this.#listsInitializers && stored.has(info.name)) continue
       const { shape, type } = typeOf(info)
       scope.values.set(info.name, graph.input(rename(info.name), type, shape))
     }
-    for (const [name, data] of initializersOf(proto)) {
+    for (const [name, data] of initializers) {
       const declared = scope.values.get(name)
-      // Up to IR version 3 every initializer was an input as well.
       if (declared === undefined) scope.values.set(name, graph.initializer(rename(name), data))
       else graph.setInitializer(declared, data)
     }
@@ -94,7 +99,7 @@ class Importer {
       this.node(place, node, types, rename)
     }
     for (const { name } of proto.output) {
-      graph.outputs.push(scope.find(name) ?? missing(name, `output of graph ${proto.name}`))
+      graph.output(scope.find(name) ?? missing(name, `output of graph ${proto.name}`))
     }
   }
 
@@ -295,6 +300,6 @@ export const fromModel = (model: ModelProto): Graph => {
   const names = new Set(definedNames(model.graph))
   graph.reserve(names)
   const functions = new Map(model.functions.map((f) => [functionKey(domainOf(f.domain), f.name, f.overload), f]))
-  new Importer(functions, names).graph({ graph, scope: new Scope(), opsets, formal: new Map() }, model.graph)
+  new Importer(functions, names, model.irVersion).graph({ graph, scope: new Scope(), opsets, formal: new Map() }, model.graph)
   return graph
 }

@@ -140,3 +140,12 @@ export const tensorValues = (data: TensorData): ArrayLike<number> | ArrayLike<bi
 /** Bytes that a tensor of this type and these dims takes; undefined for strings. */
 export const byteLengthOf = (type: ElementType, dims: ReadonlyArray<number>): number | undefined =>
   type === "string" ? undefined : elementCount(dims) * elementSize(type)
+
+/** Longer integer tensors are data, not shapes or axes. */
+export const maxContents = 64
+
+/** The elements of an integer tensor of rank 0 or 1 that is short enough to be a shape or axes. */
+export const contentsOf = (data: TensorData): ReadonlyArray<number> | undefined =>
+  (data.type === "int64" || data.type === "int32") && data.dims.length <= 1 && (data.dims[0] ?? 1) <= maxContents
+    ? Array.from(tensorValues(data) as ArrayLike<number | bigint>, Number)
+    : undefined

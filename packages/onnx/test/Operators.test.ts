@@ -98,18 +98,25 @@ const cases: Record<string, Record<string, ReadonlyArray<Build>>> = {
     Mul: pairs("Mul", "float32", "int32"),
     Div: [...pairs("Div", "float32", "int64"), (c) => c.op("Div", [c.op("Shape", [c.x(["B", "T"])]), c.ints(1)])],
     Mod: pairs("Mod", "int64"),
-    PRelu: pairs("PRelu", "float32"),
+    PRelu: [(c) => c.op("PRelu", [c.x(["B", "T", "D"]), c.x(["T", 1])])],
     Pow: [...pairs("Pow", "float32"), (c) => c.op("Pow", [c.x(["B", "T"]), c.x([1], "int64")])],
     Min: [(c) => c.op("Min", [c.x(["B", 1]), c.x(["T"]), c.x([])]), ...pairs("Min", "int64")],
     Max: pairs("Max", "float32"),
     Sum: [(c) => c.op("Sum", [c.x(["B", 1]), c.x(["T"]), c.x([])])],
     Mean: [(c) => c.op("Mean", [c.x(["B", 1]), c.x(["T"])])],
-    Equal: pairs("Equal", "float32", "int64", "bool"),
+    Equal: [
+      ...pairs("Equal", "float32", "int64", "bool"),
+      (c) => c.op("Equal", [c.op("Shape", [c.x(["B", "T"])]), c.ints(-1)])
+    ],
     ...Object.fromEntries(
       ["Less", "LessOrEqual", "Greater", "GreaterOrEqual"].map((name) => [name, pairs(name, "float32", "int64")])
     ),
     ...Object.fromEntries(["And", "Or", "Xor"].map((name) => [name, pairs(name, "bool")])),
-    Where: [(c) => c.op("Where", [c.x(["B", 1], "bool"), c.x(["T"]), c.x([])])],
+    Where: [(c) => {
+      const wanted = c.ints(2, -1)
+      const actual = c.op("Shape", [c.x(["B", "T"])])
+      return c.op("Where", [c.op("Equal", [wanted, c.ints(-1)]), actual, wanted])
+    }, (c) => c.op("Where", [c.x(["B", 1], "bool"), c.x(["T"]), c.x([])])],
     Clip: [same("Clip"), (c) => c.op("Clip", [c.x(["B", "T"]), c.g.constant("float32", 0), c.g.constant("float32", 0.5)]),
       (c) => c.op("Clip", [c.x(["B"]), undefined, c.g.constant("float32", 0.5)])],
     IsNaN: [same("IsNaN")],
@@ -278,6 +285,7 @@ const cases: Record<string, Record<string, ReadonlyArray<Build>>> = {
     ConstantOfShape: [
       (c) => c.op("ConstantOfShape", [c.op("Shape", [c.x(["B", "T"])])], { value: tensorData("int64", [1], [7]) }),
       (c) => c.op("ConstantOfShape", [c.ints(2, 3)]),
+      (c) => c.op("ConstantOfShape", [c.ints(3)], { value: tensorData("int64", [1], [7]) }),
       (c) => {
         c.unknown = 2
         return c.op("ConstantOfShape", [c.x([2], "int64")])

@@ -1,7 +1,7 @@
-import { addDims, type Dim, divideDims, multiplyDims, subtractDims } from "../Dim.ts"
+import { addDims, differentDims, type Dim, divideDims, multiplyDims, sameDim, subtractDims } from "../Dim.ts"
 import { type ElementType, floatTypes, numericTypes } from "../ElementType.ts"
 import type { Inference } from "../Inference.ts"
-import { operator, type OperatorTable, table, variadic } from "../Operator.ts"
+import { operator, type Operator, type OperatorTable, table, variadic } from "../Operator.ts"
 
 const signedTypes: ReadonlyArray<ElementType> = [...floatTypes, "int64", "int32", "int16", "int8"]
 
@@ -36,11 +36,11 @@ const binary = (types: ReadonlyArray<ElementType>, f?: (a: Dim, b: Dim) => Dim |
     f === undefined ? {} : { contents: zip(f) }
   )
 
-const compare = (types: ReadonlyArray<ElementType>) =>
+const compare = (types: ReadonlyArray<ElementType>, more: { readonly contents?: NonNullable<Operator["contents"]> } = {}) =>
   operator([2, 2], {}, (node) => {
     checked(node, types)
     return { type: "bool", shape: node.broadcast(0, 1) }
-  })
+  }, more)
 
 const many = operator([1, variadic], {}, (node) => ({
   type: checked(node, numericTypes),
@@ -53,6 +53,24 @@ const quotient = (a: Dim, b: Dim): Dim | undefined =>
 
 const numbersOnly = (f: (a: number, b: number) => number | undefined) => (a: Dim, b: Dim): Dim | undefined =>
   typeof a === "number" && typeof b === "number" ? f(a, b) : undefined
+
+/** Exporters write "-1 means as it was" as Where(Equal(given, -1), actual, given). */
+const chosen = (node: Inference): ReadonlyArray<Dim> | undefined => {
+  const [condition, yes, no] = [node.contents(0), node.contents(1), node.contents(2)]
+  if (condition === undefined || yes === undefined || no === undefined) return undefined
+  const length = Math.max(condition.length, yes.length, no.length)
+  const at = (dims: ReadonlyArray<Dim>, i: number): Dim => dims.length === 1 ? dims[0]! : dims[i]!
+  return Array.from({ length }, (_, i) => at(condition, i) === 1 ? at(yes, i) : at(no, i))
+}
+
+/** 1 or 0 where two integers are known to be equal or not; a size is never negative. */
+const equality = (node: Inference): ReadonlyArray<Dim> | undefined =>
+  zip((a, b) => {
+    if (sameDim(a, b)) return 1
+    const negative = [a, b].some((dim) => typeof dim === "number" && dim < 0)
+    const size = [a, b].some((dim) => typeof dim === "string" && !dim.includes("-"))
+    return differentDims(a, b) || negative && size ? 0 : undefined
+  })(node)
 
 const keepContents = { contents: (node: Inference) => node.contents(0) }
 const anyType: ReadonlyArray<ElementType> = [...numericTypes, "bool", "string"]
@@ -79,20 +97,29 @@ export const elementwise: OperatorTable = {
   Mul: binary(numericTypes, multiplyDims),
   Div: binary(numericTypes, quotient),
   Mod: binary(numericTypes, numbersOnly((a, b) => b === 0 ? undefined : a - b * Math.floor(a / b)), { fmod: "int" }),
-  PRelu: binary(numericTypes),
+  PRelu: operator([2, 2], {}, (node) => {
+    // Unlike in arithmetic, the slope broadcasts to the input and not the other way round.
+    const type = checked(node, numericTypes)
+    const [shape, slope] = [node.shape(0), node.shape(1)]
+    if (shape !== undefined && slope !== undefined && slope.length > shape.length) {
+      node.fail(`a slope of rank ${slope.length} for rank ${shape.length}`, "Reshape the slope")
+    }
+    node.broadcast(0, 1)
+    return { type, shape }
+  }),
   Pow: operator([2, 2], {}, (node) => {
     node.expectType(0, ...numericTypes)
     node.expectType(1, ...numericTypes)
     return { type: node.type(0), shape: node.broadcast(0, 1) }
   }),
   ...table(["Min", "Max", "Sum", "Mean"], many),
-  ...table(["Equal"], compare(anyType)),
+  Equal: compare(anyType, { contents: equality }),
   ...table(["Less", "LessOrEqual", "Greater", "GreaterOrEqual"], compare(numericTypes)),
   ...table(["And", "Or", "Xor"], compare(["bool"])),
   Where: operator([3, 3], {}, (node) => {
     node.expectType(0, "bool")
     return { type: node.sameType(1, 2), shape: node.broadcast(0, 1, 2) }
-  }),
+  }, { contents: chosen }),
   Clip: operator([1, 3], {}, (node) => {
     for (const bound of [1, 2]) {
       if (node.has(bound)) node.ranked(bound, 0)
@@ -107,6 +134,6 @@ export const elementwise: OperatorTable = {
   Cast: operator([1, 1], { to: "elementType", saturate: "int" }, (node) => ({
     type: node.elementType("to") ?? node.fail("attribute to is missing", "Give to: an element type"),
     shape: node.shape(0)
-  }), { contents: (node) => ["int64", "int32"].includes(node.type(0)) ? node.contents(0) : undefined }),
+  }), { contents: (node) => node.elementType("to") === "bool" ? undefined : node.contents(0) }),
   CastLike: operator([2, 2], { saturate: "int" }, (node) => ({ type: node.type(1), shape: node.shape(0) }))
 }

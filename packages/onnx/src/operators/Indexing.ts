@@ -1,8 +1,9 @@
+import { isTensor } from "../Attribute.ts"
 import type { Dim } from "../Dim.ts"
 import type { Inference } from "../Inference.ts"
 import { operator, type OperatorTable } from "../Operator.ts"
 import type { Shape } from "../Shape.ts"
-import { isTensor } from "../Attribute.ts"
+import { contentsOf, maxContents } from "../TensorData.ts"
 
 const integers = ["int64", "int32"] as const
 
@@ -117,6 +118,13 @@ export const indexing: OperatorTable = {
       if (value_string !== undefined) return { type: "string", shape: [] }
       if (value_strings !== undefined) return { type: "string", shape: [lengthOf(value_strings)] }
       return node.fail("no value", "Give one of its attributes")
+    },
+    {
+      contents: ({ attributes: { value, value_int, value_ints } }) => {
+        if (value !== undefined && isTensor(value)) return contentsOf(value)
+        if (typeof value_int === "number") return [value_int]
+        return value_ints as ReadonlyArray<number> | undefined
+      }
     }
   ),
   ConstantOfShape: operator([1, 1], { value: "tensor" }, (node) => {
@@ -126,6 +134,15 @@ export const indexing: OperatorTable = {
     return {
       type: value !== undefined && isTensor(value) ? value.type : "float32",
       shape: node.contents(0) ?? (typeof length === "number" ? node.unknownShape(length) : undefined)
+    }
+  }, {
+    contents: (node) => {
+      const { value } = node.attributes
+      const [length] = node.contents(0) ?? []
+      const element = value !== undefined && isTensor(value) ? contentsOf(value)?.[0] : undefined
+      return typeof length === "number" && length <= maxContents && element !== undefined
+        ? Array.from({ length }, () => element)
+        : undefined
     }
   }),
   EyeLike: operator([1, 1], { dtype: "elementType", k: "int" }, (node) => ({
