@@ -197,14 +197,16 @@ export class NativeBinding implements Binding {
   }
 
   #checkAttached() {
-    for (const [name, tensor] of [...this.#inputs, ...this.#outputs]) {
-      if (typeof tensor === "string" || isAttached(tensor)) continue
-      throw RuntimeError.of({
-        session: this.#context.name,
-        operation: "run",
-        reason: `the ArrayBuffer of "${name}" was transferred away`,
-        remedy: "Keep tensors on this thread while they are bound"
-      })
+    for (const bound of [this.#inputs, this.#outputs]) {
+      for (const [name, tensor] of bound) {
+        if (typeof tensor === "string" || isAttached(tensor)) continue
+        throw RuntimeError.of({
+          session: this.#context.name,
+          operation: "run",
+          reason: `the ArrayBuffer of "${name}" was transferred away`,
+          remedy: "Keep tensors on this thread while they are bound"
+        })
+      }
     }
   }
 

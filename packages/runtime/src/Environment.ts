@@ -2,8 +2,7 @@
  * What sessions share: ONNX Runtime's environment, which is one per process and never released, and an arena for CPU
  * memory registered with it, which lives while a layer uses it.
  */
-import { describeConfig } from "./Options.ts"
-import type { ArenaOptions } from "./Options.ts"
+import { type ArenaOptions, describeConfig } from "./Options.ts"
 import { type OrtApi, type Pointer, StatusError } from "./OrtApi.ts"
 import { RuntimeError } from "./RuntimeError.ts"
 
@@ -43,7 +42,7 @@ interface SharedArena {
   readonly config: string
 }
 
-const arenas = new WeakMap<Environment, SharedArena>()
+const arenas = new Map<Pointer, SharedArena>()
 
 /** Names of ONNX Runtime's arena settings, by ours. */
 const arenaKeys = {
@@ -73,33 +72,36 @@ const registerArena = ({ api, cpu, env }: Environment, options: ArenaOptions) =>
 }
 
 /**
- * Joins the process's shared arena, making it if this is its first user. Throws RuntimeError if one with other settings
- * is in use: the arena belongs to the environment, and so to the process.
+ * Joins the shared arena, making it if this is its first user; without options it is joined whatever its settings. Throws
+ * RuntimeError if one with other settings is in use: the arena belongs to the environment, and so to the process.
  */
-export const joinArena = (environment: Environment, options: ArenaOptions): void => {
-  const config = describeConfig(options)
-  const arena = arenas.get(environment)
-  if (arena !== undefined && arena.users > 0) {
-    if (arena.config !== config) {
-      throw RuntimeError.of({
-        session: "",
-        operation: "layer",
-        reason: `the process already has a shared arena with ${arena.config}, and ${config} was asked for`,
-        remedy: "Give every Runtime layer that is alive the same arena options"
-      })
-    }
+export const joinArena = (environment: Environment, options: ArenaOptions | undefined): void => {
+  const config = describeConfig(options ?? {})
+  const arena = arenas.get(environment.env)
+  if (arena === undefined || arena.users === 0) {
+    registerArena(environment, options ?? {})
+    arenas.set(environment.env, { users: 1, config })
+  } else if (options === undefined || arena.config === config) {
     arena.users++
-    return
+  } else {
+    throw RuntimeError.of({
+      session: "",
+      operation: "layer",
+      reason: `the process already has a shared arena with ${arena.config}, and ${config} was asked for`,
+      remedy: "Give every Runtime layer that is alive the same arena options"
+    })
   }
-  registerArena(environment, options)
-  arenas.set(environment, { users: 1, config })
 }
 
-/** Leaves the shared arena. Sessions made with it hold it until they are released. */
-export const leaveArena = (environment: Environment): void => {
-  const arena = arenas.get(environment)
+/**
+ * Leaves the shared arena; sessions made with it hold it until they are released. Users are counted for each thread, the
+ * registration is the process's: where several threads have layers, the first to leave ends it for sessions yet to be
+ * made, which then have arenas of their own, and the others find nothing to end.
+ */
+export const leaveArena = ({ api, cpu, env }: Environment): void => {
+  const arena = arenas.get(env)
   if (arena === undefined || --arena.users > 0) return
-  environment.api.call("UnregisterAllocator", environment.env, environment.cpu)
+  api.take(api.functions.UnregisterAllocator(env, cpu))
 }
 
 /** Runs `f`, turning what ONNX Runtime refuses into a RuntimeError. */

@@ -34,15 +34,25 @@ export const libraryPath = (library?: string): string => {
 }
 
 /**
- * koffi runs native code on stacks of its own: 128 KiB for asynchronous calls by default, and a kernel that needs more
- * (MLAS packs matrices on the stack) ends the process. They are reserved here and committed by the system as touched.
+ * koffi runs native code on stacks of its own, 128 KiB for asynchronous calls by default, of which a plain matrix product
+ * takes more than half; running over ends the process. The system commits these pages only as they are touched.
  */
 const stack = 8 * 1024 * 1024
 
 const reserveStacks = () => {
   const config = koffi.config()
   if ((config.async_stack_size ?? 0) >= stack && (config.sync_stack_size ?? 0) >= stack) return
-  koffi.config({ sync_stack_size: stack, async_stack_size: stack })
+  try {
+    koffi.config({ sync_stack_size: stack, async_stack_size: stack })
+  } catch (cause) {
+    throw RuntimeError.of({
+      session: "",
+      operation: "library",
+      reason: "koffi has loaded another library already, with stacks too small for ONNX Runtime",
+      remedy: `Call koffi.config({ sync_stack_size: ${stack}, async_stack_size: ${stack} }) before koffi loads anything`,
+      cause
+    })
+  }
 }
 
 /**
@@ -70,8 +80,8 @@ export const loadLibrary = (library?: string): OrtApi => {
   const path = libraryPath(library)
   const known = loaded.get(path)
   if (known !== undefined) return known
+  reserveStacks()
   try {
-    reserveStacks()
     const handle = koffi.load(path)
     pin(path)
     const api = new OrtApi(handle.func("OrtGetApiBase", "void *", [])())

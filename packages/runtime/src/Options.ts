@@ -33,7 +33,7 @@ export interface RuntimeOptions {
   readonly device?: "cpu" | "cuda"
   /** Threads of a session that does not say; all that this process may use by default. */
   readonly threads?: number
-  /** Settings of the arena that all sessions share, or "session" for one arena a session. */
+  /** Settings of the arena that all sessions of the process share, or "session" for one arena a session. */
   readonly arena?: ArenaOptions | "session"
   readonly cuda?: CudaOptions
 }

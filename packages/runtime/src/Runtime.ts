@@ -30,7 +30,7 @@ export class Runtime extends Context.Service<Runtime, {
           },
           catch: asRuntimeError
         })
-        const { arena = {} } = options
+        const { arena } = options
         if (arena !== "session") {
           yield* Effect.acquireRelease(
             Effect.try({

@@ -278,6 +278,7 @@ describe("the layer", () => {
         expect(error.message).toMatch(/already has a shared arena with limit=1073741824, and limit=2147483648 was asked/)
         yield* Effect.promise(() => run(Runtime, { arena: { limit } }))
         yield* Effect.promise(() => run(Runtime, { arena: "session" }))
+        yield* Effect.promise(() => run(Runtime, {}))
       }),
       { arena: { limit } }
     )

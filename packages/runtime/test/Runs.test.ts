@@ -1,10 +1,14 @@
 /** Asynchronous runs: off the main thread, capped, interruptible, repeatable, and blind to garbage collections. */
-import { describe, expect, test } from "@jest/globals"
+import { describe, expect, jest, test } from "@jest/globals"
 import { Effect, Exit, Fiber, Scope } from "effect"
+import { stat } from "node:fs/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { concurrentCalls, philox, residentMemory, Tensor } from "../src/index.ts"
 import { adder, build, counter, descent, load, run, tower, using } from "./Models.ts"
+
+// Collections are slow on a loaded machine.
+jest.setTimeout(30_000)
 
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
@@ -17,7 +21,7 @@ const random = (step: number, dims: ReadonlyArray<number>) =>
 
 const hex = (tensor: Tensor) => Buffer.from(tensor.bytes).toString("hex")
 
-/** Trains a quadratic for 50 steps in place with tensors of a few bytes, which V8 would rather keep on its heap. */
+/** Trains a quadratic for ten steps in place with tensors of a few bytes, which V8 would rather keep on its heap. */
 const training = (between: () => void) =>
   run(Effect.gen(function*() {
     between()
@@ -27,7 +31,7 @@ const training = (between: () => void) =>
     const [parameter, gradient, rate] = [random(1, [3]), Tensor.zeros("float32", [3]), Tensor.scalar("float32", 0.125)]
     const binding = yield* session.bind({ inputs: { parameter, gradient, rate }, outputs: { updated: parameter } })
     const traces: Array<string> = []
-    for (let step = 0; step < 50; step++) {
+    for (let step = 0; step < 10; step++) {
       gradient.data.set(parameter.data)
       const fiber = yield* Effect.forkChild(binding.run)
       yield* Effect.yieldNow
@@ -61,7 +65,23 @@ describe("runs", () => {
   test("a forced garbage collection at start-up, during runs and between them changes nothing", async () => {
     const undisturbed = await training(() => {})
     expect(await training(collect)).toEqual(undisturbed)
-    expect(undisturbed.length).toBe(50 * 102)
+    expect(undisturbed.length).toBe(10 * 102)
+  })
+
+  test("a binding alone keeps its tensors alive", async () => {
+    await using(adder(), (session) =>
+      Effect.gen(function*() {
+        const filled = (value: number) => Tensor.from("float32", [2 ** 22], new Float32Array(2 ** 22).fill(value))
+        const binding = yield* session.bind({ inputs: { a: filled(1), b: filled(2) } })
+        for (let i = 0; i < 3; i++) {
+          collect()
+          yield* Effect.sleep(10)
+          // Whatever was freed would be overwritten now.
+          expect(filled(7).data[0]).toBe(7)
+          const { sum } = yield* binding.run
+          expect(sum!.as("float32").data.every((value) => value === 3)).toBe(true)
+        }
+      }))
   })
 
   test("two identical runs are byte-equal on two threads", async () => {
@@ -87,13 +107,12 @@ describe("runs", () => {
           collect()
           return residentMemory()
         })
-        const warm = yield* round
-        yield* round
-        // 400 runs more, each with a mebibyte of output.
-        const growth = (yield* round) - warm
+        const warm = Math.max(yield* round, yield* round)
+        // 400 runs more, each with a mebibyte of output: a leak of a sixteenth of it would show.
+        const growth = Math.min(yield* round, yield* round) - warm
         expect(growth).toBeLessThan(24 * mebibyte)
       }))
-  }, 30_000)
+  })
 
   test("of several fibers overlap on one session and keep their results apart", async () => {
     await using(tower(64, 4), (session) =>
@@ -121,16 +140,13 @@ describe("runs", () => {
   })
 
   test("are capped, so that files stay readable while many are under way", async () => {
-    expect(concurrentCalls).toBe(3)
     await using(counter(), (session) =>
       Effect.gen(function*() {
-        const runs = yield* Effect.forEach(Array.from({ length: 8 }), () =>
-          Effect.forkChild(session.run({ x: Tensor.zeros("float32", [1]), count: Tensor.scalar("int64", endless) })))
+        const inputs = { x: Tensor.zeros("float32", [1]), count: Tensor.scalar("int64", endless) }
+        const runs = yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.forkChild(session.run(inputs)))
         yield* Effect.sleep(50)
-        const { readFile } = yield* Effect.promise(() => import("node:fs/promises"))
-        const start = yield* now
-        yield* Effect.promise(() => readFile(process.execPath, { flag: "r" }).then((bytes) => bytes.length))
-        expect((yield* now) - start).toBeLessThan(2000)
+        // None of the runs ends by itself: with all four threads of libuv's pool taken, this would wait for ever.
+        expect((yield* Effect.promise(() => stat(process.execPath))).isFile()).toBe(true)
         yield* Fiber.interruptAll(runs)
       }))
   })

@@ -1,0 +1,35 @@
+/** Processes that used ONNX Runtime end cleanly: test workers, one after another and side by side, and threads. */
+import { expect, test } from "@jest/globals"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const jest = fileURLToPath(new URL("../../../node_modules/jest/bin/jest.js", import.meta.url))
+
+const runFixtures = (...args: ReadonlyArray<string>) =>
+  new Promise<{ readonly code: number | string | null; readonly output: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [
+        "--experimental-vm-modules",
+        "--disable-warning=ExperimentalWarning",
+        jest,
+        "--testMatch",
+        "<rootDir>/test/fixtures/*.fixture.ts",
+        ...args
+      ],
+      { cwd: root },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : error.code ?? error.signal ?? null, output: stdout + stderr })
+    )
+  })
+
+test.each([
+  { title: "one process", args: ["--runInBand"] },
+  { title: "two workers", args: ["--maxWorkers=2"] },
+  { title: "two worker threads", args: ["--maxWorkers=2", "--workerThreads"] }
+])("three test files in $title", async ({ args }) => {
+  const { code, output } = await runFixtures(...args)
+  expect(output).toMatch(/Tests: +3 passed, 3 total/)
+  expect(output).not.toMatch(/SIG|force exited|did not exit|MaxListeners/)
+  expect(code).toBe(0)
+}, 60_000)
