@@ -106,7 +106,8 @@ const resolveLocation = (modelPath: string, location: string, tensor: string): s
     throw new OnnxError({ problem: `Tensor ${tensor} of ${modelPath} ${problem}`, remedy, tensor, file: modelPath })
   }
   const parts = location.split(/[\\/]/)
-  if (location === "" || location.includes("\0") || isAbsolute(location) || /^[A-Za-z]:/.test(location) || parts.includes("..")) {
+  const outside = location === "" || location.includes("\0") || isAbsolute(location) || /^(?:[A-Za-z]:|[\\/])/.test(location)
+  if (outside || parts.includes("..")) {
     return refuse(
       `keeps its data in ${JSON.stringify(location)}, outside the model's folder`,
       "External data must lie beside the model: don't trust this file"

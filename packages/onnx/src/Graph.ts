@@ -122,7 +122,7 @@ export class Graph {
     if (known !== undefined) return known
     const made = this.#value(this.#fresh(this.#tree.valueNames, "constant"), type, data.dims)
     // The data may share the caller's memory; a constant must not change with it.
-    this.setInitializer(made, { ...data, bytes: data.bytes.slice() })
+    this.setInitializer(made, { ...data, bytes: new Uint8Array(data.bytes) })
     this.#constants.set(key, made)
     return made
   }

@@ -55,7 +55,7 @@ export const densify = (values: TensorProto, indices: TensorProto, dims: Readonl
   const bytes = new Uint8Array(length)
   const count = data.dims.reduce((a, b) => a * b, 1)
   const size = count === 0 ? 0 : data.bytes.byteLength / count
-  const positions = new BigInt64Array(at.bytes.slice().buffer)
+  const positions = new BigInt64Array(new Uint8Array(at.bytes).buffer)
   for (let i = 0; i < count; i++) {
     const flat = at.dims.length === 1
       ? Number(positions[i])

@@ -129,8 +129,8 @@ export const tensorValues = (data: TensorData): ArrayLike<number> | ArrayLike<bi
   if (type === "string") return unpackStrings(bytes).map((part) => new TextDecoder().decode(part))
   const size = elementSize(type)
   const length = bytes.byteLength / size
-  // A typed array needs an aligned offset; bytes that come out of a file needn't have one.
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  // A typed array needs an aligned offset; bytes that come out of a file needn't have one. (`slice` of a Buffer wouldn't copy.)
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   const values = new layouts[type].array(aligned.buffer, aligned.byteOffset, length)
   if (type === "float16") return Float32Array.from(values as Uint16Array, fromFloat16Bits)
   if (type === "bfloat16") return Float32Array.from(values as Uint16Array, fromBfloat16Bits)
