@@ -56,8 +56,11 @@ const isHelp = (cause: Cause.Cause<unknown>): boolean => {
 
 /** Print a failure on the error stream and end with exit code 1; an interruption stays one (exit code 130). */
 export const reportFailure = (debug: boolean) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  effect.pipe(Effect.catchCause((cause): Effect.Effect<never, E | Reported> => {
-    if (Cause.hasInterruptsOnly(cause)) return Console.error("ifrl: interrupted").pipe(Effect.andThen(Effect.failCause(cause)))
-    if (isHelp(cause)) return Effect.failCause(cause)
-    return Console.error(describeFailure(cause, debug)).pipe(Effect.andThen(Effect.fail(new Reported())))
-  }))
+  effect.pipe(
+    Effect.catchCause((cause): Effect.Effect<never, E | Reported> =>
+      Cause.hasInterruptsOnly(cause) || isHelp(cause)
+        ? Effect.failCause(cause)
+        : Console.error(describeFailure(cause, debug)).pipe(Effect.andThen(Effect.fail(new Reported())))
+    ),
+    Effect.onInterrupt(() => Console.error("ifrl: interrupted"))
+  )

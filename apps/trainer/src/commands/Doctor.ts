@@ -5,7 +5,7 @@ import { Command, Flag } from "effect/cli"
 import { availableParallelism, freemem, totalmem } from "node:os"
 import { CommandError } from "../CommandError.ts"
 import { machineSpeed } from "../MachineSpeed.ts"
-import { modelDirectory, readChatTemplate, readModelSize, readWeightHeaders } from "../ModelFolder.ts"
+import { modelDirectory, readModelSize, readTokenizer, readWeightHeaders } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 /** One thing that was looked at. */
@@ -70,8 +70,8 @@ const modelChecks = (directory: string) => [
   check("weights", readWeightHeaders(directory).pipe(Effect.map(({ bytes, files, tensors, types }) =>
     `${tensors} tensors in ${files} ${files === 1 ? "file" : "files"}, ${gigabytes(bytes)}, ${types.join(" and ")}`
   ))),
-  check("tokenizer", readChatTemplate(directory).pipe(Effect.map(({ eosIds, template, vocabSize }) =>
-    `${vocabSize} tokens, answers end with ${eosIds.join(", ") || "nothing"}, ${template === undefined ? "no" : "a"} chat template`
+  check("tokenizer", readTokenizer(directory).pipe(Effect.map(({ chat, eosIds, vocabSize }) =>
+    `${vocabSize} tokens, answers end with ${eosIds.join(", ") || "nothing"}, ${chat ? "a" : "no"} chat template`
   )))
 ]
 

@@ -1,0 +1,24 @@
+// The graphs that a config asks for, of a decoder: training, evaluation, optimizer and decode step.
+import { type Artifacts, generateArtifacts, type LossName } from "@ifrl/artifacts"
+import { type DecoderConfig, decoderGraph, decoderParameters } from "@ifrl/models"
+import { encodeModel } from "@ifrl/onnx"
+import { generateGraph } from "@ifrl/rollout"
+import type { Config } from "./Config.ts"
+import { longestSequence } from "./Units.ts"
+
+/** The loss of a policy under `config`: with a KL penalty where that has a weight. */
+export const policyLoss = ({ objective }: Config): LossName => objective.klCoefficient > 0 ? "grpo+kl" : "grpo"
+
+/** Artifacts of `decoder` for `loss`, every parameter trained. Emitted from the config alone; takes no weights. */
+export const trainingArtifacts = (config: Config, decoder: DecoderConfig, loss: LossName): Artifacts => {
+  const maxLength = longestSequence(config, { ...decoder, parameters: 0 })
+  const [beta1, beta2] = config.optimizer.betas
+  const decays = new Map(decoderParameters(decoder).map(({ decay, name }) => [name, decay]))
+  const artifacts = generateArtifacts({
+    model: decoderGraph(decoder, { maxLength, recompute: config.train.recompute }),
+    loss,
+    optimizer: { beta1, beta2, epsilon: config.optimizer.epsilon },
+    decay: (name) => decays.get(name) === true
+  })
+  return { ...artifacts, generate: encodeModel(generateGraph(decoder, { maxLength })) }
+}

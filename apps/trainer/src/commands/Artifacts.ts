@@ -1,0 +1,44 @@
+// `ifrl artifacts`: the graphs of a model as files, for any ONNX Runtime in any language.
+import { losses, type LossName, modelFiles, writeArtifacts } from "@ifrl/artifacts"
+import { loadConfig, loadModel, saveModel } from "@ifrl/models"
+import { Effect, FileSystem, Path } from "effect"
+import { Command, Flag } from "effect/cli"
+import { readConfig } from "../ConfigSource.ts"
+import { configFlags, sourceOf } from "../Flags.ts"
+import { modelDirectory } from "../ModelFolder.ts"
+import { printResult } from "../Output.ts"
+import { trainingArtifacts } from "../TrainingArtifacts.ts"
+
+const lossNames = Object.keys(losses) as Array<LossName>
+
+const bytesOf = Effect.fnUntraced(function*(directory: string, names: ReadonlyArray<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  return yield* Effect.forEach(names, (name) =>
+    fs.stat(path.join(directory, name)).pipe(Effect.map(({ size }) => ({ name, bytes: Number(size) }))))
+})
+
+export const artifacts = Command.make("artifacts", {
+  ...configFlags,
+  out: Flag.String("out").pipe(Flag.withMetavar("folder"), Flag.withDescription("Folder to write, made where it is missing")),
+  loss: Flag.Literals("loss", lossNames).pipe(Flag.withDefault("grpo"), Flag.withDescription("Loss of the training graph")),
+  checkpoint: Flag.Boolean("checkpoint").pipe(
+    Flag.withDefault(true),
+    Flag.withDescription("Also write the weights, to checkpoint/ (on unless --no-checkpoint)")
+  )
+}, ({ checkpoint, loss, out, ...input }) =>
+  Effect.gen(function*() {
+    const path = yield* Path.Path
+    const config = yield* readConfig(sourceOf(input))
+    const directory = modelDirectory(config.model.path)
+    const decoder = yield* loadConfig(directory)
+    const made = trainingArtifacts(config, decoder, loss)
+    yield* writeArtifacts(out, made)
+    if (checkpoint) yield* saveModel(path.join(out, "checkpoint"), yield* loadModel(directory))
+    const files = yield* bytesOf(out, Object.values(modelFiles))
+    const lines = files.map(({ bytes, name }) => `${name.padEnd(24)} ${(bytes / 1e3).toFixed(0).padStart(8)} kB`)
+    yield* printResult(
+      { directory: out, loss, files, checkpoint },
+      [`written to ${out}, loss ${loss}`, ...lines, ...(checkpoint ? ["checkpoint/"] : [])].join("\n")
+    )
+  })).pipe(Command.withDescription("Write the training, evaluation, optimizer and decode graphs of a model"))

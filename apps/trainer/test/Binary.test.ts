@@ -1,0 +1,102 @@
+// The built command as a user runs it: exit codes, what goes to which stream, Ctrl-C. Needs `npm run build`, which the
+// Nx target `test` of this project depends on.
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
+import { spawn } from "node:child_process"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { version } from "../src/Version.ts"
+import { writeTinyModel } from "./TinyModel.ts"
+
+const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
+
+let folder = ""
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ifrl-binary-"))
+  await writeTinyModel(join(folder, "model"), { maxPositions: 20_000 })
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Run the command in the scratch folder; `signalled` is asked after every piece of output whether to interrupt it. */
+const ifrl = (args: ReadonlyArray<string>, signalled: (stdout: string) => boolean = () => false) =>
+  new Promise<Ended>((resolve, reject) => {
+    const child = spawn(process.execPath, [binary, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
+    const ended = { stdout: "", stderr: "" }
+    let sent = false
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      ended.stdout += text
+      if (!sent && signalled(ended.stdout)) sent = child.kill("SIGINT")
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      ended.stderr += text
+    })
+    child.on("error", reject)
+    child.on("close", (code) => resolve({ code, ...ended }))
+  })
+
+describe("ifrl", () => {
+  test("prints its version", async () => {
+    expect(await ifrl(["--version"])).toEqual({ code: 0, stdout: `ifrl v${version}\n`, stderr: "" })
+  })
+
+  test("lists its commands", async () => {
+    const { code, stdout } = await ifrl(["--help"])
+    expect(code).toBe(0)
+    for (const command of ["generate", "artifacts", "doctor", "config"]) expect(stdout).toContain(`  ${command}`)
+  })
+
+  test("generate --json prints one object, and nothing else, on standard output", async () => {
+    const { code, stderr, stdout } = await ifrl([
+      "generate", "--model", "model", "--prompt", "the sea", "--temperature", "0", "--max-tokens", "4", "--json"
+    ])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(Object.keys(JSON.parse(stdout))).toEqual(["text", "tokens", "logProbs", "stopReason"])
+    expect(stdout.trimEnd()).not.toContain("\n")
+  })
+
+  test("Ctrl-C ends a generation in the middle, with the exit code of an interruption", async () => {
+    const args = ["generate", "--model", "model", "--raw", "--prompt", "the sea", "--max-tokens", "19000", "--min-p", "0"]
+    const { code, stderr, stdout } = await ifrl(args, (text) => text.length > 20)
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "ifrl: interrupted\n" })
+    expect(stdout.length).toBeGreaterThan(20)
+  })
+})
+
+describe("bad input ends in one message on the error stream and exit code 1", () => {
+  beforeAll(async () => {
+    await writeFile(join(folder, "unknown.yaml"), "rollout: { groupsize: 4 }\n")
+    await writeFile(join(folder, "broken.json"), "{ \"rollout\": ")
+    await writeFile(join(folder, "notmodel.json"), "{}")
+  })
+
+  test.each<readonly [string, ReadonlyArray<string>, RegExp]>([
+    ["no such command", ["trian"], /^ifrl: Unknown subcommand "trian"/],
+    ["no such flag", ["generate", "--promt", "x"], /^ifrl: Unrecognized flag: --promt[^]*--prompt/],
+    ["a flag that is missing", ["generate"], /^ifrl: Missing required flag: --prompt/],
+    ["a flag of the wrong type", ["generate", "--prompt", "x", "--max-tokens", "many"], /^ifrl: Invalid value for flag --max-tokens: "many"/],
+    ["an unknown key", ["config", "--config", "unknown.yaml"], /^ifrl: config: unknown\.yaml: unknown key rollout\.groupsize\n {2}did you mean rollout\.groupSize\?\n$/],
+    ["a file that is not there", ["config", "--config", "none.yaml"], /^ifrl: config: none\.yaml: no such file\n/],
+    ["a file that is broken", ["config", "--config", "broken.json"], /^ifrl: config: broken\.json: .*line 1/],
+    ["a value out of bounds", ["config", "--group-size", "1"], /^ifrl: config: --group-size: rollout\.groupSize is 1\n {2}expected .* 2/],
+    ["a model folder that is not there", ["generate", "--model", "none", "--prompt", "x"], /^ifrl: none\/config\.json: does not exist\n/],
+    ["an output folder that is a file", ["artifacts", "--model", "model", "--out", "unknown.yaml"], /^ifrl: .*unknown\.yaml/]
+  ])("%s", async (_, args, message) => {
+    const { code, stderr, stdout } = await ifrl(args)
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/^ {4}at /m)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+  })
+
+  test("--debug adds the stack trace", async () => {
+    const { code, stderr } = await ifrl(["config", "--config", "none.yaml", "--debug"])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^ {4}at /m)
+  })
+})
