@@ -41,9 +41,6 @@ const describeInputs = (signature: Signature, inputs: ReadonlyMap<string, Tensor
   return varying.slice(0, 8).map(({ name }) => `${name} ${inputs.get(name)}`).join(", ")
 }
 
-/** Dimensions on their way to ONNX Runtime, which copies them. */
-let shape = new BigInt64Array(new ArrayBuffer(8 * 8))
-
 /** An OrtIoBinding and the tensors that it points to. */
 export class NativeBinding implements Binding {
   readonly #context: BindingContext
@@ -137,19 +134,14 @@ export class NativeBinding implements Binding {
   /** Calls `use` with an OrtValue over the tensor's memory. A binding keeps its own reference to the value. */
   #withValue(tensor: Tensor, use: (value: Pointer) => void) {
     const { api, cpu } = this.#context.environment
-    const rank = tensor.dims.length
-    // Memory that lives as long as the process: what only an address refers to, a collection may free before the call.
-    if (rank > shape.length) shape = new BigInt64Array(new ArrayBuffer(rank * 8))
-    for (let i = 0; i < rank; i++) shape[i] = BigInt(tensor.dims[i]!)
-    const { code } = storage[tensor.type]
     const value = api.get(
       "CreateTensorWithDataAsOrtValue",
       cpu,
       tensor.address,
       tensor.data.byteLength,
-      api.addressOf(shape.buffer),
-      rank,
-      code
+      api.array(tensor.dims),
+      tensor.dims.length,
+      storage[tensor.type].code
     )
     try {
       use(value)

@@ -59,11 +59,11 @@ const registerArena = ({ api, cpu, env }: Environment, options: ArenaOptions) =>
   const entries = Object.entries(arenaKeys).flatMap(([ours, theirs]) => {
     const value = options[ours as keyof ArenaOptions]
     if (value === undefined) return []
-    return [[theirs, BigInt(typeof value === "string" ? extendStrategies[value] : value)] as const]
+    return [[theirs, typeof value === "string" ? extendStrategies[value] : value] as const]
   })
-  const values = new BigUint64Array(new ArrayBuffer(64))
-  entries.forEach(([, value], i) => values[i] = value)
-  const config = api.get("CreateArenaCfgV2", entries.map(([key]) => key), api.addressOf(values.buffer), entries.length)
+  const keys = entries.map(([key]) => key)
+  const values = entries.map(([, value]) => value)
+  const config = api.get("CreateArenaCfgV2", keys, api.array(values), entries.length)
   try {
     api.call("CreateAndRegisterAllocatorV2", env, "CPUExecutionProvider", cpu, config, 0n, 0n, 0)
   } finally {

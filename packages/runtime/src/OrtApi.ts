@@ -115,6 +115,8 @@ export class OrtApi {
   readonly #slots = new BigUint64Array(new ArrayBuffer(64))
   readonly #slot = koffi.address(this.#slots.buffer)
 
+  #array = new BigInt64Array(new ArrayBuffer(64))
+
   constructor(base: Pointer) {
     const [getApi, getVersion] = koffi.decode(base, koffi.array(pointer, 2)) as [Pointer, Pointer]
     this.version = koffi.decode(getVersion, koffi.proto("str", []))()
@@ -138,6 +140,16 @@ export class OrtApi {
   /** Address of an ArrayBuffer's memory. */
   addressOf(buffer: ArrayBufferLike): Pointer {
     return koffi.address(buffer)
+  }
+
+  /**
+   * 64-bit integers for the next call, at an address in memory that outlives it: a collection may free what only an
+   * address refers to, even before the call.
+   */
+  array(values: ReadonlyArray<number | bigint>): Pointer {
+    if (values.length > this.#array.length) this.#array = new BigInt64Array(new ArrayBuffer(values.length * 8))
+    for (let i = 0; i < values.length; i++) this.#array[i] = BigInt(values[i]!)
+    return koffi.address(this.#array.buffer)
   }
 
   /** The C string at an address. */
