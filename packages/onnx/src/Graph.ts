@@ -4,7 +4,7 @@ import { type ElementType, elementTypeCode, isElementType } from "./ElementType.
 import { describe, Inference, type ValueType } from "./Inference.ts"
 import type { FunctionProto } from "./onnx_pb.ts"
 import { OnnxError } from "./OnnxError.ts"
-import type { Operator } from "./Operator.ts"
+import { type Operator, variadic } from "./Operator.ts"
 import { findOperator } from "./operators/index.ts"
 import { capturedValues } from "./Order.ts"
 import { formatShape, mergeShapes, type Shape } from "./Shape.ts"
@@ -154,7 +154,7 @@ export class Graph {
     for (const [i, value] of inputs.entries()) this.#checkVisible(value, i, where)
     const own = found?.operator
     const checked = this.#checkAttributes(attributes, own, options.foreign === true, where)
-    if (own !== undefined) checkArity(own, inputs.length, outputs, where)
+    if (own !== undefined) checkArity(own, inputs, outputs, where)
 
     const inference = new Inference({
       ...where,
@@ -393,16 +393,19 @@ const newTree = (): Tree => ({
 })
 
 const checkArity = (
-  { inputs: [fewest, most], outputs: [fewestOut, mostOut] }: Operator,
-  inputs: number,
+  { inputs: [fewest, most], optional = [], outputs: [fewestOut, mostOut] }: Operator,
+  inputs: ReadonlyArray<Value | undefined>,
   outputs: number,
   where: { operator: string; node: string }
 ): void => {
-  const range = (low: number, high: number) => low === high ? String(low) : high > 1e9 ? `${low} or more` : `${low} to ${high}`
-  if (inputs < fewest || inputs > most) {
-    throw new OnnxError({ ...where, problem: `${inputs} inputs`, remedy: `It takes ${range(fewest, most)}` })
+  const range = (low: number, high: number) => low === high ? String(low) : high === variadic ? `${low} or more` : `${low} to ${high}`
+  if (inputs.length < fewest || inputs.length > most) {
+    throw new OnnxError({ ...where, problem: `${inputs.length} inputs`, remedy: `It takes ${range(fewest, most)}` })
   }
   if (outputs < fewestOut || outputs > mostOut) {
     throw new OnnxError({ ...where, problem: `${outputs} outputs`, remedy: `It gives ${range(fewestOut, mostOut)}` })
   }
+  const required = most === variadic ? inputs.length : fewest
+  const absent = inputs.findIndex((value, i) => value === undefined && i < required && !optional.includes(i))
+  if (absent >= 0) throw new OnnxError({ ...where, problem: `input ${absent} is absent`, remedy: "It is required: give it" })
 }

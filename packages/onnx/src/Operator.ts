@@ -8,6 +8,8 @@ export type { AttributeKind }
 export interface Operator {
   /** Fewest and most inputs. */
   readonly inputs: readonly [number, number]
+  /** Inputs before the fewest (or of a variadic operator) that may be absent; later ones all may. */
+  readonly optional?: ReadonlyArray<number>
   /** Fewest and most outputs. */
   readonly outputs: readonly [number, number]
   /** Attributes by name. "elementType" is an INT that may be given as the name of an ElementType. */

@@ -61,6 +61,7 @@ const rotaryAttributes = { interleaved: "int", num_heads: "int", rotary_embeddin
 export const fusedAttention: OperatorTable = {
   GroupQueryAttention: {
     inputs: [7, 14],
+    optional: [1, 2, 3, 4],
     outputs: [1, 4],
     attributes: {
       num_heads: "int", kv_num_heads: "int", scale: "float", softcap: "float", local_window_size: "int", do_rotary: "int",

@@ -71,6 +71,7 @@ export const controlFlow: OperatorTable = {
   },
   Loop: {
     inputs: [2, variadic],
+    optional: [0, 1],
     outputs: [1, variadic],
     attributes: { body: "graph" },
     infer: (node) => {
