@@ -156,7 +156,7 @@ export class Generation {
       if (next === undefined) break
       this.#place(next, gaps.shift()!)
     }
-    for (const gap of gaps.reverse()) {
+    for (const gap of gaps.toReversed()) {
       const last = this.#running.pop()!
       if (gap === this.#running.length) continue
       this.#decoder.cache.copy(this.#decoder.cache, this.#running.length, gap, last.length)
