@@ -1,12 +1,15 @@
 import { Command } from "effect/cli"
 import { artifacts } from "./commands/Artifacts.ts"
 import { doctor } from "./commands/Doctor.ts"
+import { evaluateCommand } from "./commands/Eval.ts"
 import { generate } from "./commands/Generate.ts"
+import { sft } from "./commands/Sft.ts"
 import { showConfig } from "./commands/ShowConfig.ts"
+import { train } from "./commands/Train.ts"
 import { Debug, Json } from "./Flags.ts"
 
 export const cli = Command.make("ifrl").pipe(
   Command.withDescription("Train language models to follow instructions"),
-  Command.withSubcommands([generate, artifacts, doctor, showConfig]),
+  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, doctor, showConfig]),
   Command.withGlobalFlags([Json, Debug])
 )

@@ -30,8 +30,23 @@ const Run = Schema.Struct({
 
 const Model = Schema.Struct({
   path: field(Schema.String, embedded, "Hugging Face model folder, or embedded for the model that ships with ifrl."),
-  maxLength: field(count, 0, "Longest sequence, prompt and completion, in tokens; 0 for what the model was made for."),
-  threads: field(count, 0, "Threads of one run of the model; 0 for one a core.")
+  maxLength: field(count, 0, "Longest sequence, prompt and completion, in tokens; 0 for what the model was made for, at most 4,096."),
+  threads: field(count, 0, "Threads of one run of the model; 0 for one a core."),
+  fresh: field(
+    Schema.Boolean,
+    false,
+    "Begin with a new model of the sizes in newModel and a tokenizer learnt from the conversations, instead of loading one (sft only)."
+  )
+})
+
+const NewModel = Schema.Struct({
+  vocabSize: field(positiveCount, 1024, "Tokens of the byte-level BPE tokenizer, special tokens included."),
+  hiddenSize: field(positiveCount, 128, "Width of the residual stream."),
+  layers: field(positiveCount, 4, "Decoder layers."),
+  heads: field(positiveCount, 4, "Query heads; divides hiddenSize."),
+  kvHeads: field(positiveCount, 2, "Key and value heads; divides heads."),
+  intermediateSize: field(positiveCount, 384, "Width of the MLP."),
+  maxPositions: field(positiveCount, 512, "Longest sequence, in tokens.")
 })
 
 const Data = Schema.Struct({
@@ -39,6 +54,7 @@ const Data = Schema.Struct({
   heldOut: field(Schema.String, embedded, "Prompts for the evaluation before and after, a JSONL file; none of them is trained on."),
   examples: field(Schema.String, embedded, "Conversations for supervised fine-tuning, a JSONL file of { messages }."),
   validation: field(Schema.String, embedded, "Conversations for the validation loss, a JSONL file of { messages }."),
+  demonstrations: field(positiveCount, 20_000, "Conversations that the embedded world makes for supervised fine-tuning, in conversations."),
   system: field(Schema.String, "", "System message put before every prompt; empty for none.")
 })
 
@@ -96,18 +112,30 @@ const Checkpoint = Schema.Struct({
 const Eval = Schema.Struct({
   every: field(count, 0, "Steps between evaluations during training; 0 for only before and after."),
   prompts: field(count, 0, "Held-out prompts that are judged, in prompts; 0 for all."),
-  temperature: field(nonNegative, 0, "Sampling temperature of the evaluation; 0 takes the likeliest token."),
+  temperature: field(nonNegative, 1, "Sampling temperature of the evaluation; 0 takes the likeliest token."),
+  seed: field(count, 0, "Seed of the evaluation's sampling, the same before and after."),
   maxTokens: field(count, 0, "Longest completion in the evaluation, in tokens; 0 for rollout.maxTokens.")
 })
 
 const Reward = Schema.Struct({
   relevanceWeight: field(nonNegative, 0, "Weight of answering the instruction's content beside weight 1 for each constraint."),
+  thought: field(
+    Schema.Literals(["required", "optional"]),
+    "required",
+    "Whether a completion needs a thought that ends with </think> before its answer; optional for models that do not think."
+  ),
+  shuffle: field(
+    Schema.Boolean,
+    false,
+    "Control experiment: rewards change places at random within each group, so that nothing can be learnt from them."
+  ),
   ...RewardsConfig.fields
 })
 
 export const Config = Schema.Struct({
   run: section(Run, "Where a run lives and how long it may take."),
   model: section(Model, "The model that is trained or used."),
+  newModel: section(NewModel, "Sizes of a fresh model (Qwen2 architecture, tied embeddings)."),
   data: section(Data, "Prompts and conversations."),
   curriculum: section(Curriculum, "From easy prompts to hard ones."),
   rollout: section(Rollout, "Generation of the responses that are learnt from."),

@@ -1,6 +1,6 @@
 // A run is a folder: config.json (what it was told, complete), metrics.jsonl, completions.jsonl, checkpoints/ and, when
 // it has ended, summary.json.
-import { Context, DateTime, Effect, FileSystem, Layer, Path } from "effect"
+import { Context, DateTime, Effect, FileSystem, Layer, Path, Stream } from "effect"
 import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
 
@@ -8,8 +8,12 @@ export class RunFolder extends Context.Service<RunFolder, {
   readonly directory: string
   readonly metrics: string
   readonly checkpoints: string
+  /** Where the finished model is saved. */
+  readonly model: string
   /** Append records to completions.jsonl. */
-  readonly appendCompletions: (records: ReadonlyArray<unknown>) => Effect.Effect<void, CommandError>
+  readonly appendCompletions: (records: ReadonlyArray<{ readonly step: number }>) => Effect.Effect<void, CommandError>
+  /** Drop the records of steps after `step`, which a resumed run makes again. */
+  readonly rewindCompletions: (step: number) => Effect.Effect<void, CommandError>
   /** Write summary.json, whole or not at all. */
   readonly writeSummary: (summary: unknown) => Effect.Effect<void, CommandError>
 }>()("@ifrl/trainer/RunFolder") {
@@ -22,6 +26,15 @@ export class RunFolder extends Context.Service<RunFolder, {
     config: Config,
     resume?: string
   ): Layer.Layer<RunFolder, CommandError, FileSystem.FileSystem | Path.Path> => Layer.effect(RunFolder, make(command, config, resume))
+}
+
+/** A line that a crash cut short belongs to no step. */
+const stepOf = (line: string): number => {
+  try {
+    return (JSON.parse(line) as { readonly step: number }).step
+  } catch {
+    return Infinity
+  }
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
@@ -67,6 +80,19 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
       fs.writeFileString(completions, records.map((record) => `${JSON.stringify(record)}\n`).join(""), { flag: "a" }).pipe(
         guard(completions)
       ),
+    model: path.join(directory, "model"),
+    rewindCompletions: Effect.fnUntraced(function*(step: number) {
+      if (!(yield* fs.exists(completions))) return
+      yield* fs.stream(completions).pipe(
+        Stream.decodeText(),
+        Stream.splitLines,
+        Stream.filter((line) => stepOf(line) <= step),
+        Stream.map((line) => `${line}\n`),
+        Stream.encodeText,
+        Stream.run(fs.sink(`${completions}.tmp`))
+      )
+      yield* fs.rename(`${completions}.tmp`, completions)
+    }, guard(completions)),
     writeSummary: (summary) => replace(path.join(directory, "summary.json"), json(summary))
   })
 })

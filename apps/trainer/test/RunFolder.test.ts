@@ -20,13 +20,15 @@ describe("RunFolder", () => {
   test("holds the complete config, completions and the summary", async () => {
     await within("a", Effect.gen(function*() {
       const run = yield* RunFolder
-      yield* run.appendCompletions([{ text: "one" }, { text: "two" }])
-      yield* run.appendCompletions([{ text: "three" }])
+      yield* run.appendCompletions([{ step: 1 }, { step: 2 }])
+      yield* run.appendCompletions([{ step: 3 }])
+      yield* run.rewindCompletions(2)
+      yield* run.appendCompletions([{ step: 3 }])
       yield* run.writeSummary({ steps: 3 })
     }))
     expect((await readdir(join(folder, "a"))).toSorted()).toEqual(["checkpoints", "completions.jsonl", "config.json", "summary.json"])
     expect(JSON.parse(await readFile(join(folder, "a/config.json"), "utf8"))).toEqual(config("a"))
-    expect(await readFile(join(folder, "a/completions.jsonl"), "utf8")).toBe("{\"text\":\"one\"}\n{\"text\":\"two\"}\n{\"text\":\"three\"}\n")
+    expect(await readFile(join(folder, "a/completions.jsonl"), "utf8")).toBe("{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n")
     expect(JSON.parse(await readFile(join(folder, "a/summary.json"), "utf8"))).toEqual({ steps: 3 })
   })
 

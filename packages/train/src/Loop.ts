@@ -3,21 +3,21 @@
 import { Clock, Effect } from "effect"
 import { type MetricRecord, Metrics } from "./Metrics.ts"
 
-export interface LoopOptions<A, E, R, E2, R2> {
+export interface LoopOptions<A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, SaveR, EvaluateE = never, EvaluateR = never> {
   /** Steps already done: 0, or the step of the checkpoint that is resumed. */
   readonly completed: number
   /** Steps of the whole run. */
   readonly steps: number
   /** What the update of step `step` needs: batches, rollouts, rewards. May be interrupted. */
-  readonly prepare: (step: number) => Effect.Effect<A, E, R>
+  readonly prepare: (step: number) => Effect.Effect<A, PrepareE, PrepareR>
   /** Change the weights. Runs to its end even when the loop is interrupted. */
-  readonly update: (step: number, prepared: A) => Effect.Effect<MetricRecord, E, R>
+  readonly update: (step: number, prepared: A) => Effect.Effect<MetricRecord, UpdateE, UpdateR>
   /** Write a checkpoint of the state after `step`. */
-  readonly checkpoint: (step: number) => Effect.Effect<void, E2, R2>
+  readonly checkpoint: (step: number) => Effect.Effect<void, SaveE, SaveR>
   /** Steps between checkpoints; 0 for one at the end only. */
   readonly checkpointEvery: number
   /** Metrics of an evaluation after `step`, prefixed by the caller. */
-  readonly evaluate?: (step: number) => Effect.Effect<MetricRecord, E, R>
+  readonly evaluate?: (step: number) => Effect.Effect<MetricRecord, EvaluateE, EvaluateR>
   /** Steps between evaluations; 0 for none. */
   readonly evaluateEvery?: number
   /** Called after every step, for a display. */
@@ -36,7 +36,9 @@ export interface LoopResult {
  * Run steps `completed + 1 .. steps`. An interruption waits for an update in progress, writes a checkpoint of the last
  * completed step, and goes on as an interruption.
  */
-export const runLoop = Effect.fnUntraced(function*<A, E, R, E2, R2>(options: LoopOptions<A, E, R, E2, R2>) {
+export const runLoop = Effect.fnUntraced(function*<
+  A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, SaveR, EvaluateE = never, EvaluateR = never
+>(options: LoopOptions<A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, SaveR, EvaluateE, EvaluateR>) {
   const metrics = yield* Metrics
   const began = yield* Clock.currentTimeMillis
   let completed = options.completed

@@ -2,11 +2,11 @@ import { describe, expect, test } from "@jest/globals"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import { type LoopOptions, type MetricRecord, Metrics, runLoop } from "../src/index.ts"
 
-const harness = (overrides: Partial<LoopOptions<number, never, never, never, never>> = {}) => {
+const harness = (overrides: Partial<LoopOptions<number, never, never, never, never, never, never>> = {}) => {
   const checkpoints: Array<number> = []
   const records: Array<{ step: number } & MetricRecord> = []
   const state = { weight: 0 }
-  const loop = runLoop<number, never, never, never, never>({
+  const loop = runLoop<number, never, never, never, never, never, never>({
     completed: 0,
     steps: 5,
     prepare: (step) => Effect.succeed(step),

@@ -1,0 +1,131 @@
+// Held-out prompts, one completion each, judged by the verifiers.
+import { accuracy, followsAll, type PromptVerdict } from "@ifrl/bench"
+import { isSoft, type PromptRow } from "@ifrl/curriculum"
+import { Rollout } from "@ifrl/rollout"
+import { verify, type VerifierError } from "@ifrl/verifiers"
+import { Effect } from "effect"
+import { CommandError } from "./CommandError.ts"
+import type { Config } from "./Config.ts"
+import { relevanceOf, softVerdicts } from "./Source.ts"
+import { answerOf, isFormatted } from "./Thought.ts"
+
+/** What is said of a model before and after a run. Shares in 0..1; relevance and soft are left out where nobody knows them. */
+export interface Evaluation {
+  readonly prompts: number
+  readonly promptStrict: number
+  readonly instructionStrict: number
+  readonly formatRate: number
+  readonly relevance?: number
+  /** Share of the soft constraints that are followed, by the truth of the embedded world. */
+  readonly soft?: number
+  readonly meanLength: number
+  readonly byConstraint: Readonly<Record<string, { readonly followed: number; readonly count: number }>>
+}
+
+/** One held-out prompt and what became of it. */
+export interface Judged {
+  readonly id: string
+  readonly prompt: string
+  readonly completion: string
+  readonly verdict: PromptVerdict
+  readonly formatted: boolean
+  readonly relevance: number | undefined
+}
+
+export interface PromptEncoder {
+  readonly encode: (row: PromptRow) => Effect.Effect<Int32Array, CommandError>
+  readonly decode: (tokens: Int32Array) => string
+  readonly stopTokens: ReadonlyArray<number>
+}
+
+const judgeConstraints = (row: PromptRow, answer: string): Effect.Effect<PromptVerdict, CommandError> => {
+  const hard = row.instruction_id_list.map((id, i) => ({ id, kwargs: row.kwargs[i] })).filter(({ id }) => !isSoft(id))
+  const verdicts = hard.map((constraint) => ({ id: constraint.id, verdict: verify(constraint, answer) }))
+  const broken = verdicts.find(({ verdict }) => verdict._tag === "Undecided")
+  if (broken !== undefined) {
+    const reason: VerifierError | undefined = broken.verdict._tag === "Undecided" ? broken.verdict.reason : undefined
+    return Effect.fail(
+      new CommandError({
+        operation: "evaluation",
+        subject: `row ${row.id}`,
+        reason: reason?.message ?? `${broken.id} cannot be decided`,
+        remedy: "mend the row's kwargs or leave the row out"
+      })
+    )
+  }
+  return Effect.succeed({
+    id: row.id,
+    constraints: verdicts.map(({ id, verdict }) => ({ id, followed: verdict._tag === "Decided" && verdict.followed }))
+  })
+}
+
+const mean = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0) / values.length
+
+/** Generate and judge. The same seed gives the same draws before and after a training, so that the two are comparable. */
+export const evaluate = Effect.fn("evaluate")(function*(
+  rows: ReadonlyArray<PromptRow>,
+  encoder: PromptEncoder,
+  config: Config,
+  onProgress: (done: number, total: number) => Effect.Effect<void> = () => Effect.void
+) {
+  const rollout = yield* Rollout
+  const thought = config.reward.thought
+  const requests = yield* Effect.forEach(rows, (row, i) =>
+    encoder.encode(row).pipe(Effect.map((promptTokens) => ({
+      id: `${i}:${row.id}`,
+      promptTokens,
+      maxTokens: config.eval.maxTokens > 0 ? config.eval.maxTokens : config.rollout.maxTokens,
+      key: { seed: config.eval.seed, step: 0 }
+    }))))
+  const completions = yield* rollout.generate(requests, {
+    temperature: config.eval.temperature,
+    stopTokens: encoder.stopTokens,
+    onProgress: ({ completed, total }) => onProgress(completed, total)
+  })
+  const judged = yield* Effect.forEach(completions, (completion, i) => {
+    const row = rows[i]!
+    const text = encoder.decode(completion.tokens)
+    const answer = answerOf(text, thought)
+    return judgeConstraints(row, answer).pipe(Effect.map((verdict): Judged => ({
+      id: row.id,
+      prompt: row.prompt,
+      completion: text,
+      verdict,
+      formatted: isFormatted(text, thought),
+      relevance: relevanceOf(row, answer)
+    })))
+  })
+  const { byConstraint, instructionAccuracy, promptAccuracy } = accuracy(judged.map((j) => j.verdict))
+  const relevance = judged.flatMap((j) => j.relevance ?? [])
+  const soft = judged.flatMap((j, i) => softVerdicts(rows[i]!, answerOf(j.completion, thought)))
+  const evaluation: Evaluation = {
+    prompts: rows.length,
+    promptStrict: promptAccuracy,
+    instructionStrict: instructionAccuracy,
+    formatRate: mean(judged.map((j) => j.formatted ? 1 : 0)),
+    ...(relevance.length > 0 && { relevance: mean(relevance) }),
+    ...(soft.length > 0 && { soft: mean(soft.map((s) => s.followed ? 1 : 0)) }),
+    meanLength: mean(completions.map((c) => c.tokens.length)),
+    byConstraint
+  }
+  return { evaluation, judged, strict: judged.map((j) => followsAll(j.verdict) ? 1 : 0) }
+})
+
+/** The figures of evaluations side by side, one line each. */
+export const printEvaluations = (columns: Readonly<Record<string, Evaluation>>): string => {
+  const rows: ReadonlyArray<readonly [string, (e: Evaluation) => number | undefined]> = [
+    ["prompt-level strict", (e) => e.promptStrict],
+    ["instruction-level strict", (e) => e.instructionStrict],
+    ["format rate", (e) => e.formatRate],
+    ["relevance", (e) => e.relevance],
+    ["soft constraints (truth)", (e) => e.soft]
+  ]
+  const names = Object.keys(columns)
+  const lines = rows.flatMap(([label, of]) => {
+    const values = names.map((name) => of(columns[name]!))
+    return values.every((v) => v === undefined) ? [] : [
+      `${label.padEnd(26)}${values.map((v) => (v === undefined ? "" : v.toFixed(3)).padStart(9)).join("")}`
+    ]
+  })
+  return [`${"".padEnd(26)}${names.map((name) => name.padStart(9)).join("")}`, ...lines].join("\n")
+}

@@ -1,0 +1,88 @@
+// Where a run's prompts and conversations come from: the embedded world or files of the user's.
+import { loadPrompts, type PromptRow } from "@ifrl/curriculum"
+import { Conversation } from "@ifrl/train"
+import { Effect, FileSystem, Schema } from "effect"
+import { CommandError } from "./CommandError.ts"
+import { type Config, embedded } from "./Config.ts"
+import { buildWorld, corpus, type Demonstration, softTruth, tasks, isDomain } from "./world/index.ts"
+
+/** Seeds and sizes of the embedded world. They are part of what the embedded model is: changing one asks for a new model. */
+const world = { seed: 0, train: 6000, validation: 400, heldOut: 400 } as const
+
+const rowsOf = Effect.fn("embedded world")(function*(split: "train" | "validation" | "heldOut") {
+  const sizes = { train: 0, validation: 0, heldOut: 0, [split]: world[split] }
+  return yield* Effect.sync(() => buildWorld({ seed: world.seed, ...sizes })[split])
+})
+
+const promptsOf = (path: string, split: "train" | "heldOut") => path === embedded ? rowsOf(split) : loadPrompts(path)
+
+/** The prompts that a run trains on. */
+export const trainingPrompts = (config: Config) => promptsOf(config.data.prompts, "train")
+
+/** The first `eval.prompts` of the prompts that a run is judged by. A prompt that is also trained on is refused. */
+export const heldOutPrompts = Effect.fnUntraced(function*(config: Config, trained: ReadonlyArray<PromptRow>) {
+  const rows = yield* promptsOf(config.data.heldOut, "heldOut")
+  const known = new Set(trained.map((row) => row.prompt))
+  const shared = rows.find((row) => known.has(row.prompt))
+  if (shared !== undefined) {
+    return yield* new CommandError({
+      operation: "data",
+      subject: config.data.heldOut,
+      reason: `row ${shared.id} is also in ${config.data.prompts}`,
+      remedy: "take it out of one of the two: what was trained on does not measure anything"
+    })
+  }
+  return config.eval.prompts > 0 ? rows.slice(0, config.eval.prompts) : rows
+})
+
+/**
+ * How far an answer does what the instruction asks, in 0..1, for rows whose content the embedded world knows; undefined
+ * for others.
+ */
+export const relevanceOf = (row: PromptRow, answer: string): number | undefined =>
+  row.subject !== undefined && isDomain(row.domain) ? tasks[row.domain].relevance(row.subject, answer) : undefined
+
+/** Whether an answer follows each soft constraint of a row whose truth is known. No reward reads this. */
+export const softVerdicts = (row: PromptRow, answer: string): ReadonlyArray<{ readonly id: string; readonly followed: boolean }> =>
+  (row.soft ?? []).map(({ index, type, value }) => ({
+    id: row.instruction_id_list[index]!,
+    followed: softTruth({ type, value }, answer)
+  }))
+
+const toConversation = ({ messages, row }: Demonstration, i: number) => ({ id: `${row.id}/${i}`, messages })
+
+const conversationsOf = Effect.fnUntraced(function*(path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const refuse = (line: number | undefined, reason: string, cause?: unknown) =>
+    new CommandError({
+      operation: "data",
+      subject: line === undefined ? path : `${path}:${line}`,
+      reason,
+      remedy: "give one JSON object { messages: [{ role, content }, ...] } a line",
+      cause
+    })
+  const text = yield* fs.readFileString(path).pipe(Effect.mapError((cause) => refuse(undefined, cause.message, cause)))
+  const lines = text.split("\n").map((line, i) => ({ line, number: i + 1 })).filter(({ line }) => line.trim() !== "")
+  if (lines.length === 0) return yield* refuse(undefined, "holds no conversations")
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Conversation))
+  return yield* Effect.forEach(lines, ({ line, number }) =>
+    decode(line).pipe(
+      Effect.map(({ id, messages }) => ({ id: id ?? `${path}:${number}`, messages })),
+      Effect.mapError((cause) => refuse(number, cause.message.replaceAll("\n", " "), cause))
+    ))
+})
+
+/** Conversations to learn from, and those that only measure. */
+export const conversations = Effect.fnUntraced(function*(config: Config) {
+  const demonstrations = Effect.fnUntraced(function*(split: "train" | "validation", count: number, seed: number) {
+    const rows = yield* rowsOf(split)
+    return yield* Effect.sync(() => [...corpus({ seed, rows, count })].map(toConversation))
+  })
+  const examples = config.data.examples === embedded
+    ? yield* demonstrations("train", config.data.demonstrations, world.seed)
+    : yield* conversationsOf(config.data.examples)
+  const validation = config.data.validation === embedded
+    ? yield* demonstrations("validation", world.validation, world.seed + 1)
+    : yield* conversationsOf(config.data.validation)
+  return { examples, validation }
+})

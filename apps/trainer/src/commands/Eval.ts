@@ -1,0 +1,43 @@
+// `ifrl eval`: a model on held-out prompts, judged by the verifiers.
+import { loadModel } from "@ifrl/models"
+import { Rollout } from "@ifrl/rollout"
+import { Clock, Effect } from "effect"
+import type { Config } from "../Config.ts"
+import { Display } from "../Display.ts"
+import { evaluate, printEvaluations } from "../Evaluation.ts"
+import { modelDirectory } from "../ModelFolder.ts"
+import { RunFolder } from "../RunFolder.ts"
+import { maxLengthOf, promptEncoder } from "../Session.ts"
+import { heldOutPrompts } from "../Source.ts"
+import { evalUnits } from "../Units.ts"
+import { runCommand, runtimeLayer } from "./RunCommand.ts"
+
+const program = Effect.fnUntraced(function*(config: Config) {
+  const folder = yield* RunFolder
+  const display = yield* Display
+  const began = yield* Clock.currentTimeMillis
+  const model = yield* loadModel(modelDirectory(config.model.path))
+  const rows = yield* heldOutPrompts(config, [])
+  yield* display.begin("eval", 1, [])
+  const { evaluation, judged } = yield* evaluate(
+    rows,
+    promptEncoder(config, model),
+    config,
+    (done, total) => display.activity("responses", done, total)
+  ).pipe(Effect.provide(Rollout.layer({ model, rows: config.rollout.rows, maxLength: maxLengthOf(config, model) })))
+  yield* folder.appendCompletions(judged.map((one) => ({ step: 0, ...one })))
+  const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
+  const counts = Object.entries(evaluation.byConstraint).toSorted(([a], [b]) => a < b ? -1 : 1).map(([id, { count, followed }]) =>
+    `  ${id.padEnd(48)}${(followed / count).toFixed(3)}  (${followed} of ${count})`
+  )
+  return {
+    summary: { ...evaluation, seconds },
+    text: [printEvaluations({ model: evaluation }), "by constraint, strict:", ...counts].join("\n")
+  }
+})
+
+export const evaluateCommand = runCommand("eval", {
+  description: "Judge a model's responses to held-out prompts",
+  units: (config, model, assumed) => evalUnits(config, model, assumed, config.eval.prompts > 0 ? config.eval.prompts : 400),
+  program: (config) => Effect.scoped(Effect.suspend(() => program(config))).pipe(Effect.provide(runtimeLayer(config)))
+})

@@ -1,0 +1,148 @@
+// `ifrl sft`: supervised fine-tuning on conversations, of a model folder or of a new model with a tokenizer of its own.
+import { generateArtifacts } from "@ifrl/artifacts"
+import { type ChatMessage, decoderGraph, initializeModel, loadModel, type Model, parseConfig, saveModel, trainTokenizer } from "@ifrl/models"
+import { Checkpoints, Metrics, Policy, runLoop, sftUpdate, supervisedBatch, supervisedRow, type TrainError, validationLoss } from "@ifrl/train"
+import { Clock, Effect, Layer } from "effect"
+import type { Config } from "../Config.ts"
+import { Display } from "../Display.ts"
+import { modelDirectory } from "../ModelFolder.ts"
+import { RunFolder } from "../RunFolder.ts"
+import { maxLengthOf, packOf } from "../Session.ts"
+import { conversations } from "../Source.ts"
+import { sftUnits } from "../Units.ts"
+import { tuningColumns } from "../View.ts"
+import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
+
+interface Example {
+  readonly id: string
+  readonly messages: ReadonlyArray<ChatMessage>
+}
+
+interface SftState {
+  readonly before: number
+  readonly seconds: number
+}
+
+/** Texts that the tokenizer of a new model learns its merges from. */
+const tokenizerTexts = 5000
+
+const newModel = Effect.fnUntraced(function*({ newModel: sizes, train }: Config, examples: ReadonlyArray<Example>) {
+  const config = yield* Effect.fromResult(parseConfig({
+    architectures: ["Qwen2ForCausalLM"],
+    model_type: "qwen2",
+    vocab_size: sizes.vocabSize,
+    hidden_size: sizes.hiddenSize,
+    num_hidden_layers: sizes.layers,
+    num_attention_heads: sizes.heads,
+    num_key_value_heads: sizes.kvHeads,
+    intermediate_size: sizes.intermediateSize,
+    max_position_embeddings: sizes.maxPositions,
+    rms_norm_eps: 1e-6,
+    rope_theta: 10_000,
+    tie_word_embeddings: true,
+    initializer_range: 0.02
+  }))
+  const texts = examples.slice(0, tokenizerTexts).flatMap(({ messages }) => messages.map((message) => message.content))
+  const tokenizer = yield* Effect.sync(() => trainTokenizer(texts, { vocabSize: sizes.vocabSize }))
+  return yield* initializeModel(config, train.seed, tokenizer)
+})
+
+const rowsOf = (examples: ReadonlyArray<Example>, config: Config, model: Model) =>
+  Effect.try({
+    try: () => examples.map((example) => supervisedRow(example, model.tokenizer, maxLengthOf(config, model))),
+    catch: (cause) => cause as TrainError
+  })
+
+const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOptions) {
+  const folder = yield* RunFolder
+  const display = yield* Display
+  const checkpoints = yield* Checkpoints
+  const began = yield* Clock.currentTimeMillis
+  const latest = resumed ? yield* checkpoints.latest : undefined
+  const saved = latest?.state as SftState | undefined
+  const { examples, validation } = yield* conversations(config)
+  const model = latest !== undefined
+    ? yield* loadModel(latest.directory)
+    : config.model.fresh
+    ? yield* newModel(config, examples)
+    : yield* loadModel(modelDirectory(config.model.path))
+  const rows = yield* rowsOf(examples, config, model)
+  const validationRows = yield* rowsOf(validation, config, model)
+  const microBatch = packOf(config)
+  const { betas, epsilon, learningRate, maxGradNorm, weightDecay } = config.optimizer
+  const { rowsPerStep } = config.sft
+  const steps = config.sft.epochs > 0 ? Math.ceil((config.sft.epochs * rows.length) / rowsPerStep) : config.train.steps
+  const options = {
+    rows,
+    rowsPerStep,
+    seed: config.train.seed,
+    steps,
+    microBatch,
+    learningRate,
+    schedule: config.schedule,
+    maxGradNorm
+  }
+  const artifacts = generateArtifacts({
+    model: decoderGraph(model.config, { maxLength: maxLengthOf(config, model), recompute: config.train.recompute }),
+    loss: "sft",
+    optimizer: { beta1: betas[0], beta2: betas[1], epsilon }
+  })
+
+  return yield* Effect.gen(function*() {
+    const policy = yield* Policy
+    if (latest !== undefined) yield* policy.restoreOptimizer(latest.directory)
+    const completed = latest?.step ?? 0
+    yield* (yield* Metrics).rewind(completed)
+    yield* display.begin("sft", steps, tuningColumns, completed)
+    const before = saved?.before ?? (yield* validationLoss(validationRows, microBatch))
+    const elapsed = Clock.currentTimeMillis.pipe(Effect.map((now) => (saved?.seconds ?? 0) + (now - began) / 1000))
+    const losses: Array<{ readonly step: number; readonly loss: number }> = []
+    const loop = yield* runLoop({
+      completed,
+      steps,
+      prepare: (step) => Effect.sync(() => supervisedBatch(options, step)),
+      update: (step, batch) => sftUpdate(options, step, batch),
+      checkpoint: (step) =>
+        elapsed.pipe(
+          Effect.flatMap((seconds) => checkpoints.save(step, { before, seconds } satisfies SftState, policy.save)),
+          Effect.asVoid
+        ),
+      checkpointEvery: config.checkpoint.every,
+      evaluateEvery: config.eval.every,
+      evaluate: (step) =>
+        validationLoss(validationRows, microBatch).pipe(Effect.map((loss) => {
+          losses.push({ step, loss })
+          return { "eval/loss": loss }
+        })),
+      onStep: display.step,
+      stopAfter: (_step, _metrics, seconds) => config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60
+    })
+    const after = yield* validationLoss(validationRows, microBatch)
+    yield* saveModel(folder.model, model)
+    const summary = {
+      before: { validationLoss: before },
+      after: { validationLoss: after },
+      validation: losses,
+      seconds: yield* elapsed,
+      steps: loop.completed,
+      examples: rows.length,
+      model: folder.model
+    }
+    const text = `validation loss ${before.toFixed(4)} -> ${after.toFixed(4)} nats per token; ${loop.completed} steps in ` +
+      `${summary.seconds.toFixed(0)} s; model in ${folder.model}`
+    return { summary, text }
+  }).pipe(Effect.provide(Layer.mergeAll(
+    Policy.layer({ model, artifacts, weightDecay }),
+    Metrics.layerJsonl(folder.metrics)
+  )))
+})
+
+export const sft = runCommand("sft", {
+  description: "Fine-tune a model on conversations, or make a new one from them",
+  units: sftUnits,
+  program: (config, options) =>
+    Effect.scoped(Effect.suspend(() => program(config, options))).pipe(
+      Effect.provide(runtimeLayer(config)),
+      Effect.provide(Layer.unwrap(Effect.map(RunFolder, (folder) => Checkpoints.layer(folder.checkpoints, config.checkpoint.keep))))
+    )
+})
