@@ -7,10 +7,10 @@ export type Dim = number | string
 /** A polynomial: monomial (symbols sorted and joined by "*"; "" is the constant) -> integer coefficient. */
 type Polynomial = ReadonlyMap<string, number>
 
-const token = /\s*(?:(\d+)|([A-Za-z_?$][\w.:$?]*)|([+\-*]))/y
+const token = /\s*(?:(\d+)|([A-Za-z_?$][\w.:$?]*|\{[^{}*]*\})|([+\-*]))/y
 
-/** Text that is no polynomial is one symbol; "*" would read as a product of two. */
-const opaque = (text: string): Polynomial => new Map([[text.replaceAll("*", "×"), 1]])
+/** Text that is no polynomial is one symbol, in braces where it takes part in sums and products. */
+const opaque = (text: string): Polynomial => new Map([[`{${text.replaceAll("*", "×").replaceAll(/[{}]/g, "")}}`, 1]])
 
 /** Reads sums of products of integers and symbols; anything else is one opaque symbol. */
 const parseText = (text: string): Polynomial => {

@@ -9,6 +9,9 @@ import { type TensorData, tensorValues } from "./TensorData.ts"
 /** Tensors of more elements are shown by type, shape and size. */
 const longest = 8
 
+/** Names that `Graph.constant` gives. */
+const unnamed = /^constant_\d+$/
+
 const typed = (type: ElementType, shape: Shape | undefined): string => type + (shape?.length === 0 ? "" : formatShape(shape))
 
 const declaration = (value: Value): string => `${value.name}: ${typed(value.type, value.shape)}`
@@ -42,12 +45,11 @@ const attribute = (node: Node, name: string, value: AttributeValue): string => {
 
 class Printer {
   readonly lines: Array<string> = []
-  /** Short constants stand where they are used. */
   readonly #literals = new Map<Value, string>()
 
   graph(graph: Graph, indent: string, title: string): void {
     for (const [value, data] of graph.initializers) {
-      if (isShort(data) && !graph.inputs.includes(value) && !graph.outputs.includes(value)) this.#literals.set(value, literal(data))
+      if (isShort(data) && unnamed.test(value.name) && !graph.outputs.includes(value)) this.#literals.set(value, literal(data))
     }
     this.lines.push(`${indent}${title}(${graph.inputs.map(declaration).join(", ")})`)
     const inner = `${indent}  `
@@ -72,7 +74,7 @@ class Printer {
 
 /**
  * A graph as text, one line a node: outputs with types and shapes, operator, inputs, attributes. Bodies are indented below
- * their node, short constants stand in place of their names, "-" is an absent input, "?1" a size that nobody named.
+ * their node, short unnamed constants stand where they are used, "-" is an absent input, "?1" a size that nobody named.
  */
 export const printGraph = (graph: Graph): string => {
   const printer = new Printer()

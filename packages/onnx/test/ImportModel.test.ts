@@ -23,9 +23,16 @@ describe("a model of the reference implementation", () => {
   test("comes with functions, metadata, opsets, typed data fields and dense sparse initializers", async () => {
     const graph = fromModel(tensorsOnly())
     expect(printGraph(graph)).toBe(`graph everything(x: float32[N, 3], flag: bool)
+  weight = float32[1, 2, 3]
+  zero = int64 0
+  half = float16[0.5, -2]
+  doubles = float64[0.1, 1e+300]
+  unsigned = uint64[18446744073709551615]
+  words = string["a", "é"]
+  sparse_bias = float32[5, 0, 7]
   scaled: float32[N, 3] = custom.Scale(x, by=float 2.5)
-  added: float32[N, 3] = Add(scaled, float32[1, 2, 3])
-  sum: float32[N, 3] = Add(added, float32[5, 0, 7])
+  added: float32[N, 3] = Add(scaled, weight)
+  sum: float32[N, 3] = Add(added, sparse_bias)
   chosen: float32[N, 3] = If(flag, else_branch=Exp_branch, then_branch=Neg_branch)
     else_branch Exp_branch()
       branch_out: float32[N, 3] = Exp(sum)
