@@ -35,7 +35,7 @@ const atLeast = (kwargs: Kwargs): boolean => kwargs["relation"] === "at least"
 const hardTypes: Readonly<Record<string, ConstraintType>> = {
   "punctuation:no_comma": {
     domains,
-    rate: 0.5,
+    rate: 0.55,
     adds: false,
     kwargs: () => ({}),
     phrasings: () => ["Use no commas", "Do not use commas", "Leave out all commas", "Write without commas"],
@@ -44,7 +44,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "detectable_format:title": {
     domains,
-    rate: 0.6,
+    rate: 0.65,
     adds: true,
     kwargs: () => ({}),
     phrasings: () => ["Add a <<title>>", "Put a <<title>> on top", "Give it a <<title>>", "Start with a <<title>>"],
@@ -53,7 +53,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "detectable_format:number_bullet_lists": {
     domains: writing,
-    rate: 0.55,
+    rate: 0.6,
     adds: true,
     kwargs: (random) => ({ num_bullets: 2 + random.int(3) }),
     phrasings: ({ num_bullets: n }) => [`Use exactly ${n} bullet points`, `Make ${n} bullet points`, `Answer with ${n} * bullets`],
@@ -62,7 +62,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "length_constraints:number_paragraphs": {
     domains: writing,
-    rate: 0.5,
+    rate: 0.55,
     adds: true,
     kwargs: (random) => ({ num_paragraphs: 2 + random.int(2) }),
     phrasings: ({ num_paragraphs: n }) => [`Write ${n} paragraphs split by ***`, `Use *** to split ${n} paragraphs`],
@@ -71,7 +71,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "startend:quotation": {
     domains,
-    rate: 0.55,
+    rate: 0.6,
     adds: true,
     kwargs: () => ({}),
     phrasings: () => ["Put all of it in double quotes", "Wrap it in double quotes", "Quote the whole answer"],
@@ -80,7 +80,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "startend:end_checker": {
     domains,
-    rate: 0.6,
+    rate: 0.65,
     adds: true,
     kwargs: (random) => ({ end_phrase: random.pick(endings) }),
     phrasings: ({ end_phrase: phrase }) => [`End with "${phrase}"`, `Finish with "${phrase}"`, `Let the last words be "${phrase}"`],
@@ -89,7 +89,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "detectable_content:postscript": {
     domains,
-    rate: 0.55,
+    rate: 0.6,
     adds: true,
     kwargs: (random) => ({ postscript_marker: random.pick(["P.S.", "P.S.", "P.P.S"]) }),
     phrasings: ({ postscript_marker: marker }) => [`Add a ${marker} line`, `Include a ${marker} note`, `Do not forget a ${marker} part`],
@@ -98,7 +98,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "detectable_content:number_placeholders": {
     domains,
-    rate: 0.5,
+    rate: 0.55,
     adds: true,
     kwargs: (random) => ({ num_placeholders: 1 + random.int(3) }),
     phrasings: ({ num_placeholders: n }) => [
@@ -111,7 +111,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "keywords:existence": {
     domains,
-    rate: 0.55,
+    rate: 0.6,
     adds: true,
     kwargs: (random) => ({ keywords: random.shuffle(keywords).slice(0, random.chance(0.7) ? 1 : 2) }),
     phrasings: (kwargs) => {
@@ -123,7 +123,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "keywords:forbidden_words": {
     domains,
-    rate: 0.5,
+    rate: 0.55,
     adds: false,
     kwargs: (random, domain, subject) => ({ forbidden_words: [random.pick(tasks[domain].forbiddable(subject))] }),
     phrasings: (kwargs) => {
@@ -136,7 +136,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "detectable_format:number_highlighted_sections": {
     domains,
-    rate: 0.5,
+    rate: 0.55,
     adds: false,
     kwargs: (random, domain) => ({ num_highlights: domain === "writing" ? 1 + random.int(2) : 1 }),
     phrasings: ({ num_highlights: n }) => [`Highlight at least ${counted(n, "part")} like *this*`, `Mark ${n} or more parts with *stars*`],
@@ -145,7 +145,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "length_constraints:number_sentences": {
     domains: writing,
-    rate: 0.55,
+    rate: 0.6,
     adds: false,
     kwargs: (random) =>
       random.chance(0.5)
@@ -163,7 +163,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
   },
   "length_constraints:number_words": {
     domains: writing,
-    rate: 0.55,
+    rate: 0.6,
     adds: false,
     kwargs: (random) =>
       random.chance(0.5)
@@ -183,7 +183,7 @@ const hardTypes: Readonly<Record<string, ConstraintType>> = {
 
 const softType = (name: string, { phrasings, values }: SoftType): ConstraintType => ({
   domains,
-  rate: 0.55,
+  rate: 0.6,
   adds: true,
   kwargs: (random) => ({ value: random.pick(Object.keys(values)) }),
   phrasings: ({ value }) => phrasings(values[String(value)]!.name),

@@ -3,7 +3,7 @@
 // problem (arithmetic, sorting) when its problem does. So no split meets a topic with a constraint, or a problem, of
 // another one: not under another phrasing or order, not in any level of a decomposed prompt, not under another seed.
 import { createHash } from "node:crypto"
-import { type Constraint, constraintsOf, type PromptRow, promptRow, type Random, random } from "@ifrl/curriculum"
+import { type Constraint, constraintsOf, isSoft, type PromptRow, promptRow, type Random, random } from "@ifrl/curriculum"
 import { conflict, constraintTypes, type Demand } from "./ConstraintTypes.ts"
 import { type Domain, domains, isDomain, tasks } from "./Tasks.ts"
 
@@ -51,18 +51,15 @@ const weighted = <A>(draw: Random, items: ReadonlyArray<A>, weight: (item: A) =>
   return items.find((item) => (left -= weight(item)) < 0) ?? items.at(-1)!
 }
 
-/** One constraint drawn for a problem. */
-const drawDemand = (draw: Random, domain: Domain, subject: string, soft: boolean): Demand => {
-  const ids = Object.keys(constraintTypes).filter((id) =>
-    constraintTypes[id]!.domains.includes(domain) && id.startsWith("soft:") === soft
-  )
-  const id = draw.pick(ids)
-  return { id, kwargs: constraintTypes[id]!.kwargs(draw, domain, subject) }
-}
+const idsOf = (domain: Domain, soft: boolean): ReadonlyArray<string> =>
+  Object.keys(constraintTypes).filter((id) => constraintTypes[id]!.domains.includes(domain) && isSoft(id) === soft)
+
+const hardIds = Object.fromEntries(domains.map((domain) => [domain, idsOf(domain, false)])) as Record<Domain, Array<string>>
+const softIds = Object.fromEntries(domains.map((domain) => [domain, idsOf(domain, true)])) as Record<Domain, Array<string>>
 
 const worded = (draw: Random, { id, kwargs }: Demand): Constraint => {
   const text = draw.pick(constraintTypes[id]!.phrasings(kwargs))
-  if (!id.startsWith("soft:")) return { id, kwargs, text }
+  if (!isSoft(id)) return { id, kwargs, text }
   const type = id.slice("soft:".length)
   return { id, kwargs: {}, text, truth: { type, value: String(kwargs["value"]) } }
 }
@@ -87,8 +84,9 @@ const attempt = (draw: Random, split: Split, domain: Domain, n: number, soft: bo
   const subject = task.subject(draw)
   const demands: Array<Demand> = []
   for (let i = 0; i < n; i++) {
-    const demand = drawDemand(draw, domain, subject, soft && i === 0)
-    if (splitOf(placeOf(domain, subject, demand)) !== split || demands.some((other) => conflict(demand, other))) return undefined
+    const id = draw.pick((soft && i === 0 ? softIds : hardIds)[domain])
+    const demand = { id, kwargs: constraintTypes[id]!.kwargs(draw, domain, subject) }
+    if (demands.some((other) => conflict(demand, other)) || splitOf(placeOf(domain, subject, demand)) !== split) return undefined
     demands.push(demand)
   }
   const constraints = draw.shuffle(demands).map((demand) => worded(draw, demand))
