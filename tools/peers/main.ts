@@ -78,7 +78,7 @@ const mustAgree = (what: string, a: number | undefined, b: number | undefined, t
 }
 
 const measure = async (folder: string) => {
-  const making = peer("checkpoint", "checkpoint", folder)
+  const making = ours("checkpoint", "checkpoint", folder)
   const { parameters } = (await making.next()) as { parameters: number }
   await making.end()
 

@@ -1,6 +1,5 @@
 """The PyTorch + transformers side of the peer benchmark: a process that answers one JSON line with one JSON line.
 
-    python peer.py checkpoint DIR      make the model that both sides load
     python peer.py train DIR MODE      training steps; MODE is eager or compile
     python peer.py generate DIR        transformers' generate
 
@@ -47,26 +46,10 @@ def reset_peak():
         refs.write("5")
 
 
-def checkpoint(folder):
-    torch.manual_seed(1)
-    config = transformers.Qwen2Config(
-        vocab_size=SHAPE["vocab"],
-        hidden_size=SHAPE["hidden"],
-        num_hidden_layers=SHAPE["layers"],
-        num_attention_heads=SHAPE["heads"],
-        num_key_value_heads=SHAPE["kvHeads"],
-        intermediate_size=SHAPE["intermediate"],
-        max_position_embeddings=SHAPE["maxPositions"],
-        tie_word_embeddings=SHAPE["tied"],
-    )
-    model = transformers.Qwen2ForCausalLM(config)
-    model.generation_config.eos_token_id = None
-    model.save_pretrained(folder)
-    say({"parameters": model.num_parameters()})
-
-
 def load(folder):
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.generation_config.eos_token_id = None
+    return model
 
 
 def versions():
@@ -142,4 +125,4 @@ def generate(folder):
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    {"checkpoint": checkpoint, "train": train, "generate": generate}[command](*arguments)
+    {"train": train, "generate": generate}[command](*arguments)
