@@ -3,7 +3,8 @@ import { encodeModel, fromModel, type Graph, toModel, type Value } from "@ifrl/o
 import { checkAliases } from "./Aliases.ts"
 import { artifactError } from "./ArtifactError.ts"
 import { differentiate } from "./Differentiate.ts"
-import { type LossName, losses, type LossResult, type LossSpec, lossType } from "./Losses.ts"
+import { wideType } from "./Emit.ts"
+import { type LossName, losses, type LossResult, type LossSpec } from "./Losses.ts"
 import type { Manifest, ManifestTensor } from "./Manifest.ts"
 import { adamW, adamWDefaults, type AdamWOptions, gradientNorm } from "./Optimizers.ts"
 import { findValues, type TrainableGraph, valuesByName } from "./TrainableGraph.ts"
@@ -57,7 +58,7 @@ export const generateArtifacts = (options: GenerateOptions): Artifacts => {
 
   const evaluation = evaluationGraph(model, loss)
   const result = addLoss(graph, model, loss)
-  const gradientType = lossType(elementType)
+  const gradientType = wideType(elementType)
   const pairs = new Map(trained.map((value) => [value, bufferOf(value.name)] as const))
   const buffers = new Map(trained.map((value) => [value, graph.input(pairs.get(value)!.input, gradientType, value.shape)]))
   const gradients = differentiate(graph, { loss: result.loss, wrt: trained, accumulators: buffers })
@@ -150,7 +151,7 @@ const staticShape = (value: Value): Array<number> =>
 const addLoss = (graph: Graph, model: TrainableGraph, loss: Omit<LossSpec, "name" | "evaluation">): LossResult => {
   const first = model.parameters[0]!
   const inputs = Object.fromEntries(loss.inputs.map(({ name, shape, type }) =>
-    [name, graph.input(name, type === "int64" ? "int64" : lossType(first.type), shape)] as const
+    [name, graph.input(name, type === "int64" ? "int64" : wideType(first.type), shape)] as const
   ))
   const result = loss.build({ graph, model, inputs })
   const named = { loss: result.loss, ...result.outputs, ...result.metrics }

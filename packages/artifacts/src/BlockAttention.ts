@@ -6,7 +6,7 @@
 import type { Graph, Value } from "@ifrl/onnx"
 import { artifactError } from "./ArtifactError.ts"
 import { customGradient } from "./CustomGradient.ts"
-import { Emit } from "./Emit.ts"
+import { Emit, wideType } from "./Emit.ts"
 import { padBlock } from "./LmHead.ts"
 import { blockLoop, type LoopBody } from "./Loop.ts"
 
@@ -53,8 +53,7 @@ const rowsOf = (g: Emit, value: Value, { end, start }: LoopBody, last: number): 
 
 /** What is added to the scores within a block: 0 on and below the diagonal, so far down elsewhere that exp gives 0. */
 const triangle = (g: Emit, { block }: Sizes, q: Value): Value => {
-  const type = q.type === "float64" ? "float64" : "float32"
-  const square = g.op("Expand", [g.scalar(-1e30, type), g.ints([block, block])])
+  const square = g.op("Expand", [g.scalar(-1e30, wideType(q.type)), g.ints([block, block])])
   return g.op("Trilu", [square, g.int(1)], { upper: 1 })
 }
 
@@ -62,7 +61,7 @@ interface Block {
   readonly qs: Value
   readonly ks: Value
   readonly vs: Value
-  /** [B, K, rep c, e]: the block's probabilities. */
+  /** [B, K, rep c, e]: the block's probabilities, in float32 at least. */
   readonly p: Value
 }
 
@@ -77,7 +76,7 @@ const blockOf = (body: LoopBody, sizes: Sizes, q5: Value, k: Value, v: Value, ma
   const corner = g.op("Slice", [mask, g.ints([0, 0]), g.concat([count, count], 0), g.ints([0, 1])])
   const masked = g.add(byHead, g.pad(corner, g.concat([start, g.ints([0])], 0), g.ints([1])))
   const p = g.reshape(g.op("Softmax", [masked], { axis: -1 }), g.concat([g.ints([0, 0, -1]), end], 0))
-  return { qs, ks, vs, p: g.cast(p, q5.type) }
+  return { qs, ks, vs, p }
 }
 
 /** Rows of a block as a scan output [B, K, rep, block, E]. */
@@ -109,7 +108,7 @@ export const blockAttention = (graph: Graph, attention: BlockAttention): Value =
         states: [],
         body: (body) => {
           const { p, vs } = blockOf(body, sizes, q5, k, v, mask)
-          return { states: [], scans: [scanOf(body, body.g.matmul(p, vs), sizes)] }
+          return { states: [], scans: [scanOf(body, body.g.matmul(body.g.cast(p, v.type), vs), sizes)] }
         }
       })
       return [unstack(g, stacked!, q, sizes)]
@@ -118,9 +117,9 @@ export const blockAttention = (graph: Graph, attention: BlockAttention): Value =
       const g = new Emit(target)
       const [q5, d5] = [q, dOut!].map((value) => grouped(g, value, sizes, sizes.E)) as [Value, Value]
       // sum_j dp_ij p_ij = sum_e dout_ie out_ie: the softmax's inner product without another pass over the scores.
-      const inner = grouped(g, g.sum(g.mul(dOut!, out!), [-1], true), sizes, 1)
+      const inner = grouped(g, g.sum(g.mul(g.wide(dOut!), g.wide(out!)), [-1], true), sizes, 1)
       const mask = triangle(g, sizes, q)
-      const wide = q.type === "float64" ? "float64" : "float32"
+      const wide = wideType(q.type)
       const none = g.op("Expand", [g.scalar(0, wide), g.concat([g.shape(k, 0, 2), g.ints([0, sizes.E])], 0)])
       const [dk, dv, dq] = blockLoop(target, {
         name: "attention_backward",
@@ -131,13 +130,14 @@ export const blockAttention = (graph: Graph, attention: BlockAttention): Value =
           const { g: b, end, start, states } = body
           const { ks, p, qs, vs } = blockOf(body, sizes, q5, k, v, mask)
           const ds = rowsOf(b, d5, body, sizes.E)
-          const dScores = b.mul(p, b.sub(b.matmul(ds, vs, { transB: true }), rowsOf(b, inner, body, 1)))
+          const dProbabilities = b.cast(b.matmul(ds, vs, { transB: true }), wide)
+          const dScores = b.cast(b.mul(p, b.sub(dProbabilities, rowsOf(b, inner, body, 1))), q.type)
           const longer = (state: Value, gradient: Value) =>
             b.add(b.pad(state, b.concat([b.ints([0]), b.sub(end, start)], 0), b.ints([2])), b.cast(gradient, wide))
           return {
             states: [
               longer(states[0]!, b.matmul(dScores, qs, { transA: true, alpha: sizes.scale })),
-              longer(states[1]!, b.matmul(p, ds, { transA: true }))
+              longer(states[1]!, b.matmul(b.cast(p, q.type), ds, { transA: true }))
             ],
             scans: [scanOf(body, b.matmul(dScores, ks, { alpha: sizes.scale }), sizes)]
           }

@@ -96,7 +96,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Map<
   const contribute = (value: Value, lazy: Lazy, broadcasts: boolean): void => {
     const before = total(value)
     if ("into" in lazy) {
-      const fits = before === undefined || before.type === value.type
+      const fits = before === undefined || before.type === value.type || lazy.widens === true
       const gradient = lazy.into(fits ? before : undefined)
       totals.set(value, fits ? gradient : g.add(before, g.cast(gradient, before.type)))
       return

@@ -6,6 +6,9 @@ import { artifactError } from "./ArtifactError.ts"
 
 export const isFloat = (value: Value): boolean => floatTypes.includes(value.type)
 
+/** The type in which sums and norms of a type are computed: float32 for half precision. */
+export const wideType = (type: ElementType): ElementType => type === "float16" || type === "bfloat16" ? "float32" : type
+
 /** The rank of a value, or an error that asks for shape information. */
 export const rankOf = (value: Value): number => {
   if (value.shape === undefined) {
@@ -135,6 +138,11 @@ export class Emit {
   }
   cast(a: Value, type: ElementType): Value {
     return a.type === type ? a : this.op("Cast", [a], { to: type })
+  }
+
+  /** In float32 at least. */
+  wide(a: Value): Value {
+    return this.cast(a, wideType(a.type))
   }
 
   // -------------------- shapes --------------------

@@ -4,7 +4,7 @@
  */
 import type { Graph, Value } from "@ifrl/onnx"
 import { Accumulated, customGradient } from "./CustomGradient.ts"
-import { Emit } from "./Emit.ts"
+import { Emit, wideType } from "./Emit.ts"
 import { blockLoop } from "./Loop.ts"
 
 export interface LmHead {
@@ -38,8 +38,11 @@ interface Chunk {
 const chunkOf = (g: Emit, { hidden, labels, weight }: LmHead, start: Value, end: Value): Chunk => {
   const x = g.slice(hidden, start, end, 0)
   const logits = g.matmul(x, weight, { transB: true })
-  const wide = logits.type === "float64" ? logits : g.cast(logits, "float32")
-  return { x, label: g.unsqueeze(g.slice(labels, start, end, 0), [1]), logProb: g.op("LogSoftmax", [wide], { axis: -1 }) }
+  return {
+    x,
+    label: g.unsqueeze(g.slice(labels, start, end, 0), [1]),
+    logProb: g.op("LogSoftmax", [g.wide(logits)], { axis: -1 })
+  }
 }
 
 const negativeEntropy = (g: Emit, probability: Value, logProb: Value): Value => g.sum(g.mul(probability, logProb), [1], true)
@@ -64,13 +67,12 @@ export const lmHeadLogProbs = (graph: Graph, head: LmHead): { readonly logProbs:
     (target, { gradients, needs, totals }) => {
       const g = new Emit(target)
       const { hidden, weight } = head
-      const width = totals[1] === undefined && weight.type === "float64" ? "float64" : totals[1]?.type ?? "float32"
-      const initial = totals[1] ?? g.full(0, weight, width)
+      const initial = () => totals[1] ?? g.full(0, weight, wideType(weight.type))
       const [first, second] = blockLoop(target, {
         name: "lm_head_backward",
         length: g.dim(hidden, 0),
         block,
-        states: needs[1] ? [initial] : [],
+        states: needs[1] ? [initial()] : [],
         body: ({ end, g: b, start, states: [dWeight] }) => {
           const { label, logProb, x } = chunkOf(b, head, start, end)
           const [dLogProb, dEntropy] = gradients.map((gradient) =>
@@ -107,7 +109,7 @@ export const lmHeadLogProbs = (graph: Graph, head: LmHead): { readonly logProbs:
 
 const forward = (graph: Graph, head: LmHead, block: number): Array<Value> => {
   const g = new Emit(graph)
-  const none = g.graph.constant(head.hidden.type === "float64" ? "float64" : "float32", [], [0])
+  const none = graph.constant(wideType(head.hidden.type), [], [0])
   const results = blockLoop(graph, {
     name: "lm_head",
     length: g.dim(head.hidden, 0),

@@ -2,7 +2,7 @@
  * Losses as graphs. A loss is a sum over tokens (or rows) of weight * loss: masks and normalisation are in the weights, so that the
  * losses and gradients of micro-batches add up to those of the batch, however it is split and padded.
  */
-import type { ElementType, Graph, Shape, Value } from "@ifrl/onnx"
+import type { Graph, Shape, Value } from "@ifrl/onnx"
 import { artifactError } from "./ArtifactError.ts"
 import { Emit } from "./Emit.ts"
 import { lmHeadLogProbs } from "./LmHead.ts"
@@ -10,7 +10,7 @@ import type { TrainableGraph } from "./TrainableGraph.ts"
 
 export interface LossInput {
   readonly name: string
-  /** "float" is float32, or float64 in a float64 model. */
+  /** "float" is float32, also in half-precision models, or float64 in a float64 model. */
   readonly type: "float" | "int64"
   /** B rows, T tokens; [] for a scalar. */
   readonly shape: Shape
@@ -38,9 +38,6 @@ export interface LossSpec {
   /** What the evaluation model computes: forward only, with as few inputs as that takes. */
   readonly evaluation: Omit<LossSpec, "name" | "evaluation">
 }
-
-/** float64 in a float64 model; losses of half-precision models are computed in float32. */
-export const lossType = (type: ElementType): ElementType => type === "float64" ? "float64" : "float32"
 
 const needs = (value: Value | undefined, what: "hidden" | "head", loss: string): Value => {
   if (value !== undefined) return value
@@ -113,8 +110,8 @@ const longestLogRatio = 20
 
 /**
  * loss = sum -weight min(r A, clip(r, 1 - clip_low, 1 + clip_high) A), r = exp(log p - old log p) (PPO, Schulman et al. 2017; the
- * bounds apart as in DAPO), with `kl` plus kl_coefficient * weight * k3. Metrics are sums over tokens with weight: `tokens`; `clip_low` and
- * `clip_high`, tokens whose gradient the lower or upper bound took away; `ratio`, r; `old_kl`, old log p - log p; `kl`, k3.
+ * bounds apart as in DAPO), with `kl` plus kl_coefficient * weight * k3. Metrics are sums over tokens with weight: `tokens`; `clipped_low` and
+ * `clipped_high`, tokens whose gradient the lower or upper bound took away; `ratio`, r; `old_kl`, old log p - log p; `kl`, k3.
  */
 const clippedObjective = (name: string, kl: boolean): Pick<LossSpec, "inputs" | "build"> => ({
   inputs: [
@@ -145,8 +142,8 @@ const clippedObjective = (name: string, kl: boolean): Pick<LossSpec, "inputs" | 
       outputs: perToken(tokens),
       metrics: {
         tokens: g.sumAll(active),
-        clip_low: count(g.compare("Less", ratio, low), g.compare("Less", advantages, 0)),
-        clip_high: count(g.compare("Greater", ratio, high), g.compare("Greater", advantages, 0)),
+        clipped_low: count(g.compare("Less", ratio, low), g.compare("Less", advantages, 0)),
+        clipped_high: count(g.compare("Greater", ratio, high), g.compare("Greater", advantages, 0)),
         ratio: total(ratio),
         old_kl: g.neg(total(change)),
         ...(penalty === undefined ? {} : { kl: total(penalty) })
@@ -170,7 +167,7 @@ const classification: Pick<LossSpec, "inputs" | "build"> = {
     const [rows, length] = [g.dim(hidden, 0), g.dim(hidden, 1)]
     const firsts = g.mul(g.op("Range", [g.int(0), g.squeeze(rows, [0]), g.int(1)]), length)
     const pooled = g.op("Gather", [g.rows(hidden), g.add(firsts, inputs.positions!)])
-    const logits = g.cast(g.matmul(pooled, head, { transB: true }), lossType(hidden.type))
+    const logits = g.wide(g.matmul(pooled, head, { transB: true }))
     const logProbs = g.op("LogSoftmax", [logits], { axis: -1 })
     const chosen = g.squeeze(g.op("GatherElements", [logProbs, g.unsqueeze(inputs.labels!, [1])], { axis: 1 }), [1])
     const weight = inputs.weights!

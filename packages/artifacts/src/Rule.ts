@@ -5,12 +5,14 @@ import { Emit } from "./Emit.ts"
 export interface Into {
   /** Emits the gradient in exactly the input's shape, plus `total` where given. */
   readonly into: (total: Value | undefined) => Value
+  /** Takes a total of a wider element type than the input's, and then returns that type. */
+  readonly widens?: boolean
 }
 
 /** A gradient that is emitted only when somebody needs it. Broadcasting is undone where gradients are added up, not by rules. */
 export type Lazy = (() => Value) | Into
 
-export const into = (emit: Into["into"]): Into => ({ into: emit })
+export const into = (emit: Into["into"], widens = false): Into => ({ into: emit, widens })
 
 /** Where a rule is applied: a node, the gradients of its outputs, and the graph that receives the new nodes. */
 export class Site {

@@ -47,7 +47,7 @@ const accumulate = async (
   const weights = parameters(sizes, type)
   const trained = artifacts.manifest.parameters.filter((parameter) => parameter.trained)
   let buffers = Object.fromEntries(trained.map(({ gradient, shape }) =>
-    [gradient!.input, tensorData(type, shape, new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(0))]
+    [gradient!.input, tensorData(type, shape, Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0))]
   ))
   let loss = 0
   for (const batch of batches) {

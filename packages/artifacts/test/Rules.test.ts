@@ -51,7 +51,7 @@ const cases: Array<Case> = [
     op: "Pow", of: `constant ${exponent}`, inputs: { x: positive(5) },
     build: (g, { x }) => g.op("Pow", [x, g.constant("float64", exponent)])
   })),
-  ...["Min", "Max", "Sum", "Mean"].map((op): Case => ({
+  ...["Min", "Max", "Sum"].map((op): Case => ({
     op, inputs: { a: distinct(2, 3), b: distinct(3), c: x(2, 1) }, build: (g, { a, b, c }) => g.op(op, [a, b, c])
   })),
   {
@@ -66,8 +66,6 @@ const cases: Array<Case> = [
   unary("Neg", x(3)), unary("Abs", away(5)), unary("Exp", x(4)), unary("Log", positive(4)), unary("Sqrt", positive(4)),
   unary("Reciprocal", away(4)), unary("Sin", x(4)), unary("Cos", x(4)),
   unary("Sigmoid", x(4)), unary("Tanh", x(4)), unary("Relu", away(6)),
-  unary("ThresholdedRelu", distinct(6), { alpha: float(0.62) }),
-  unary("Softplus", x(5)),
   unary("Softmax", x(2, 3, 4)), unary("Softmax", x(2, 3, 4), { axis: 1 }, "axis 1"),
   unary("LogSoftmax", x(2, 3, 4)), unary("LogSoftmax", x(2, 3, 4), { axis: 0 }, "axis 0"),
   ...["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"]
@@ -131,7 +129,7 @@ const cases: Array<Case> = [
     op: "Cast", inputs: { x: x(3) },
     build: (g, { x }) => g.op("Add", [x, g.op("Cast", [g.op("Cast", [x], { to: "float64" })], { to: "float64" })])
   },
-  { op: "CastLike", inputs: { x: x(3), y: x(2) }, wrt: ["x"], build: (g, { x, y }) => g.op("CastLike", [x, y]), opset: 19 },
+  { op: "CastLike", inputs: { x: x(3), y: x(2) }, wrt: ["x"], build: (g, { x, y }) => g.op("CastLike", [x, y]) },
   { op: "Reshape", inputs: { x: x(2, 3, 4) }, build: (g, { x }) => g.op("Reshape", [x, ints(g, 0, -1)]) },
   { op: "Reshape", of: "symbolic", inputs: { x: x(2, 3, 4) }, shapes: { x: ["A", "B", "C"] }, build: (g, { x }) => g.op("Reshape", [x, ints(g, -1)]) },
   unary("Flatten", x(2, 3, 4)),
@@ -222,7 +220,10 @@ const cases: Array<Case> = [
     },
     {
       op: "NegativeLogLikelihoodLoss", of: reduction, inputs: { x: x(2, 5, 3), t: i64([2, 3], [0, 4, 2, 1, 0, 3]) },
-      build: (g, { x, t }) => g.op("NegativeLogLikelihoodLoss", [x, t], { reduction, ignore_index: 0 })
+      build: (g, { x, t }) =>
+        g.op("NegativeLogLikelihoodLoss", [x, t], { reduction, ignore_index: 0 }, {
+          types: [{ type: "float64", shape: reduction === "none" ? [2, 3] : [] }]
+        })
     }
   ]),
   {

@@ -16,7 +16,7 @@ export interface Sizes {
 }
 
 export interface DecoderOptions {
-  readonly type?: "float32" | "float64"
+  readonly type?: "float32" | "float64" | "float16" | "bfloat16"
   readonly recompute?: boolean
   readonly block?: number
   readonly maxLength?: number

@@ -1,6 +1,6 @@
 import type { Value } from "@ifrl/onnx"
 import { artifactError } from "../ArtifactError.ts"
-import { axisOf, type Emit, range, rankOf } from "../Emit.ts"
+import { axisOf, type Emit, range, rankOf, wideType } from "../Emit.ts"
 import { into, type Lazy, type Rule, type Rules, type Site } from "../Rule.ts"
 
 /**
@@ -8,11 +8,10 @@ import { into, type Lazy, type Rule, type Rules, type Site } from "../Rule.ts"
  * CPU, where ScatterND(add) races on duplicate indices; half precision is summed in float32, in which CUDA's kernel is right.
  */
 const scatterAdd = (g: Emit, data: Value, indices: Value, updates: Value, axis: number, total?: Value): Value => {
-  const half = data.type === "float16" || data.type === "bfloat16"
-  const type = half ? "float32" : data.type
+  const type = wideType(data.type)
   const base = total === undefined ? g.full(0, data, type) : g.cast(total, type)
   const sum = g.op("ScatterElements", [base, indices, g.cast(updates, type)], { axis, reduction: "add" })
-  return g.cast(sum, data.type)
+  return g.cast(sum, total?.type ?? data.type)
 }
 
 /** [..., i, ..., D] -> [..., M, D]: the axes of the indices folded into one, where the data has its single axis. */
@@ -30,12 +29,12 @@ const gather: Rule = (site) => {
       ], 0))
     const places = g.expand(g.reshape(indices, range(rank).map((other) => other === axis ? -1 : 1)), folded)
     return scatterAdd(g, data, places, folded, axis, total)
-  })]
+  }, true)]
 }
 
 const gatherElements: Rule = (site) => {
   const { dy, g, x: [data, indices] } = site
-  return [into((total) => scatterAdd(g, data, indices, dy, site.int("axis", 0), total))]
+  return [into((total) => scatterAdd(g, data, indices, dy, site.int("axis", 0), total), true)]
 }
 
 /** Elements in the axes from..to, as an int64 vector of one element. */

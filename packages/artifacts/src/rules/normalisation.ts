@@ -1,5 +1,5 @@
 import type { Value } from "@ifrl/onnx"
-import { axisOf, type Emit, range, rankOf } from "../Emit.ts"
+import { axisOf, type Emit, range, rankOf, wideType } from "../Emit.ts"
 import { type Lazy, microsoft, once, type Rule, type Rules, type Site } from "../Rule.ts"
 
 interface Normalised {
@@ -13,6 +13,12 @@ interface Normalised {
   readonly inverse: Value | undefined
 }
 
+/** Half precision is normalised, and its gradient computed, in float32. */
+const inWide = (normalise: typeof plainRms): typeof plainRms => (g, n) => {
+  const [dx, dscale] = normalise(g, { ...n, x: g.wide(n.x), scale: g.wide(n.scale), dy: g.wide(n.dy) })
+  return [() => g.cast(dx(), n.x.type), () => g.cast(dscale(), n.scale.type)]
+}
+
 const meanOf = (g: Emit, x: Value, axes: ReadonlyArray<number>): Value =>
   g.op("ReduceMean", [x, g.ints(axes)], { keepdims: 1 })
 
@@ -20,7 +26,7 @@ const meanOf = (g: Emit, x: Value, axes: ReadonlyArray<number>): Value =>
  * y = xhat scale, xhat = x / r, r = sqrt(mean(x^2) + epsilon):
  * dx = (dxhat - xhat mean(dxhat xhat)) / r, dxhat = dy scale; dscale = sum(dy xhat).
  */
-const rms = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised): [dx: () => Value, dscale: () => Value] => {
+const plainRms = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised): [dx: () => Value, dscale: () => Value] => {
   const reciprocal = once(() =>
     inverse ?? g.div(g.scalar(1, x), g.op("Sqrt", [g.shift(meanOf(g, g.square(x), axes), epsilon)]))
   )
@@ -35,7 +41,7 @@ const rms = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised): [dx
 }
 
 /** The same about the mean: dx = (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) / r. */
-const layerNorm = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised): [dx: () => Value, dscale: () => Value] => {
+const plainLayerNorm = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised): [dx: () => Value, dscale: () => Value] => {
   const centred = once(() => g.sub(x, meanOf(g, x, axes)))
   const reciprocal = once(() =>
     inverse ?? g.div(g.scalar(1, x), g.op("Sqrt", [g.shift(meanOf(g, g.square(centred()), axes), epsilon)]))
@@ -51,15 +57,18 @@ const layerNorm = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised
   ]
 }
 
+const rms = inWide(plainRms)
+const layerNorm = inWide(plainLayerNorm)
+
 const trailing = (site: Site, fallback: number): Array<number> => {
   const rank = rankOf(site.x[0])
   return range(rank).slice(axisOf(site.int("axis", fallback), rank))
 }
 
-/** A saved 1 / deviation is of the computation's type, which may be wider than the data's. */
+/** 1 / deviation, where the node gives it away in the type that the gradient is computed in. */
 const saved = (site: Site, index: number): Value | undefined => {
   const value = site.node.outputs[index]
-  return value === undefined || value.type !== site.x[0].type ? undefined : value
+  return value === undefined || value.type !== wideType(site.x[0].type) ? undefined : value
 }
 
 const rmsNormalization: Rule = (site) => {
