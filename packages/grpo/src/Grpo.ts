@@ -188,8 +188,8 @@ const withReference = Effect.fnUntraced(function*(
 
 /** Names of the loss's sums over tokens, once divided by the number of tokens; `ratio` and others keep theirs. */
 const tokenMetrics: Readonly<Record<string, string>> = {
-  clip_low: "clip_ratio/low_mean",
-  clip_high: "clip_ratio/high_mean"
+  clipped_low: "clip_ratio/low_mean",
+  clipped_high: "clip_ratio/high_mean"
 }
 const perToken = new Set(["clip_ratio/low_mean", "clip_ratio/high_mean", "ratio", "old_kl", "kl", "entropy"])
 
@@ -240,7 +240,7 @@ export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, ste
     ])
   )
   const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
-  return {
+  const metrics: MetricRecord = {
     ...collected.metrics,
     ...averaged,
     ...mismatch,
@@ -248,5 +248,6 @@ export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, ste
     updates,
     "timing_s/update": seconds,
     "update/tokens_per_second": (collected.metrics.num_tokens ?? 0) / Math.max(1e-3, seconds)
-  } satisfies MetricRecord
+  }
+  return metrics
 })

@@ -32,6 +32,12 @@ export interface LoopResult {
   readonly seconds: number
 }
 
+/** Seconds of a step without its evaluation, and tokens per second of it where the step says how many there were. */
+const speed = ({ num_tokens }: MetricRecord, seconds: number): MetricRecord => ({
+  step_time: seconds,
+  ...(num_tokens !== undefined && seconds > 0 && { tokens_per_second: num_tokens / seconds })
+})
+
 /**
  * Run steps `completed + 1 .. steps`. An interruption waits for an update in progress, writes a checkpoint of the last
  * completed step, and goes on as an interruption.
@@ -63,15 +69,15 @@ export const runLoop = Effect.fnUntraced(function*<
           })
         ))
       )
+      const updated = yield* Clock.currentTimeMillis
       const evaluation = due(step, options.evaluateEvery) && options.evaluate !== undefined
         ? yield* options.evaluate(step)
         : {}
-      const now = yield* Clock.currentTimeMillis
-      const all = { ...record, ...evaluation, step_time: (now - started) / 1000 }
+      const all = { ...record, ...evaluation, ...speed(record, (updated - started) / 1000) }
       yield* metrics.log(step, all)
       if (options.onStep !== undefined) yield* options.onStep(step, all)
       if (due(step, options.checkpointEvery)) yield* save
-      if (options.stopAfter?.(step, all, (now - began) / 1000) === true) break
+      if (options.stopAfter?.(step, all, (updated - began) / 1000) === true) break
     }
   })
   yield* steps.pipe(Effect.onInterrupt(() => save.pipe(Effect.ignore)))

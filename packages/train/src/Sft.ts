@@ -27,7 +27,8 @@ export interface SupervisedRow {
  * Tokens of a conversation: the template's prompt up to where the assistant begins, then the answer and the first
  * end token, exactly what generation would have had to produce.
  *
- * @throws TrainError when the last message is not the assistant's, or prompt and answer exceed `maxLength`
+ * @throws TrainError when the last message is not the assistant's, when the tokenizer has no end token, or when prompt and
+ * answer exceed `maxLength`
  */
 export const supervisedRow = (
   conversation: { readonly id: string; readonly messages: ReadonlyArray<ChatMessage> },
@@ -42,8 +43,12 @@ export const supervisedRow = (
   if (answer?.role !== "assistant" || messages.length < 2) {
     return refuse("the conversation does not end with an assistant's answer", "give a user message and then the answer")
   }
+  const [end] = tokenizer.eosIds
+  if (end === undefined) {
+    return refuse("the tokenizer has no token that ends an answer", "name eos_token_id in generation_config.json or config.json")
+  }
   const prompt = tokenizer.applyChatTemplate(messages.slice(0, -1), { addGenerationPrompt: true })
-  const completion = Int32Array.of(...tokenizer.encode(answer.content), ...tokenizer.eosIds.slice(0, 1))
+  const completion = Int32Array.of(...tokenizer.encode(answer.content), end)
   const length = prompt.length + completion.length
   if (length > maxLength) {
     return refuse(`${length} tokens do not fit into ${maxLength}`, "shorten or drop it, or raise the longest sequence")

@@ -43,7 +43,16 @@ const newModel = Effect.fnUntraced(function*({ newModel: sizes, train }: Config,
     initializer_range: 0.02
   }))
   const texts = examples.slice(0, tokenizerTexts).flatMap(({ messages }) => messages.map((message) => message.content))
-  const tokenizer = yield* Effect.sync(() => trainTokenizer(texts, { vocabSize: sizes.vocabSize }))
+  const tokenizer = yield* Effect.sync(() =>
+    trainTokenizer(texts, {
+      vocabSize: sizes.vocabSize,
+      specialTokens: ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+      addedTokens: ["<think>", "</think>"],
+      eosToken: "<|im_end|>",
+      padToken: "<|endoftext|>",
+      maxLength: sizes.maxPositions
+    })
+  )
   return yield* initializeModel(config, train.seed, tokenizer)
 })
 

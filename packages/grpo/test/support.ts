@@ -1,0 +1,98 @@
+import { NodeServices } from "@effect/platform-node"
+import { generateArtifacts } from "@ifrl/artifacts"
+import { Prompts, promptRow } from "@ifrl/curriculum"
+import { decoderGraph, initializeModel, type Model, parseConfig, trainTokenizer } from "@ifrl/models"
+import { decided, perSample, type RewardFunction, Rewards, scored } from "@ifrl/reward"
+import { Rollout } from "@ifrl/rollout"
+import { Runtime } from "@ifrl/runtime"
+import { Policy } from "@ifrl/train"
+import { Effect, Layer, Result } from "effect"
+import type { GrpoOptions, ObjectiveConfig } from "../src/index.ts"
+
+const config = Result.getOrThrow(parseConfig({
+  architectures: ["Qwen2ForCausalLM"],
+  model_type: "qwen2",
+  vocab_size: 320,
+  hidden_size: 32,
+  intermediate_size: 48,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 64,
+  rms_norm_eps: 1e-6,
+  rope_theta: 10_000,
+  tie_word_embeddings: true,
+  initializer_range: 0.02
+}))
+
+export const rows = ["a river", "a bird", "a tree", "the sea"].map((subject) =>
+  promptRow({ instruction: `Name ${subject}.`, domain: "naming", constraints: [] })
+)
+
+export const freshModel = Effect.suspend(() =>
+  initializeModel(
+    config,
+    3,
+    trainTokenizer(rows.map((row) => row.prompt), {
+      vocabSize: 300,
+      specialTokens: ["<|im_start|>", "<|im_end|>"],
+      eosToken: "<|im_end|>"
+    })
+  )
+)
+
+/** Share of the completion's characters that are ASCII letters. */
+export const letters: RewardFunction = perSample("letters", ({ text }) =>
+  text === "" ? decided(false) : scored([...text].filter((c) => /[a-z]/i.test(c)).length / [...text].length)
+)
+
+const objective: ObjectiveConfig = {
+  name: "grpo",
+  clipLow: 0.2,
+  clipHigh: 0.2,
+  klCoefficient: 0,
+  aggregation: "token-mean",
+  advantage: { name: "group-std", epsilon: 1e-6, tolerance: 1e-6 }
+}
+
+export const optionsFor = (model: Model, overrides: Partial<GrpoOptions> = {}): GrpoOptions => ({
+  promptsPerStep: 4,
+  groupSize: 8,
+  maxTokens: 8,
+  sampling: { temperature: 1, stopTokens: model.tokenizer.eosIds },
+  seed: 1,
+  updatesPerRollout: 1,
+  microBatch: { maxTokens: 512 },
+  objective,
+  learningRate: 1e-2,
+  schedule: { name: "constant", warmupSteps: 0, minimumRatio: 0 },
+  maxGradNorm: 1,
+  steps: 30,
+  shuffleRewards: false,
+  encode: (row) => Effect.sync(() => model.tokenizer.encode(row.prompt)),
+  tokenizer: model.tokenizer,
+  answerOf: (text) => text,
+  ...overrides
+})
+
+/** Everything that a step needs, around one model. */
+export const layersFor = (model: Model, options: { readonly kl?: boolean; readonly reward?: RewardFunction } = {}) =>
+  Layer.mergeAll(
+    Policy.layer({
+      model,
+      artifacts: generateArtifacts({ model: decoderGraph(config), loss: options.kl ? "grpo+kl" : "grpo" }),
+      weightDecay: 0,
+      ...(options.kl && { reference: new Map([...model.parameters].map(([name, t]) => [name, t])) })
+    }),
+    Rollout.layer({ model, rows: 32, maxLength: 64 }),
+    Rewards.layer([options.reward ?? letters], () => true, {
+      aggregation: { name: "mean", scale: 1, formatGate: false },
+      errorBudget: 0
+    }),
+    Layer.orDie(Prompts.layer(rows, { name: "shuffled", seed: 0, replay: 0 }))
+  )
+
+export const platform = Layer.merge(Runtime.layer({ threads: 2 }), NodeServices.layer)
+
+export const run = <A, E>(effect: Effect.Effect<A, E, any>): Promise<A> =>
+  Effect.runPromise(Effect.scoped(effect).pipe(Effect.provide(platform)) as Effect.Effect<A, E>)
