@@ -12,16 +12,17 @@ export interface Judgement {
   readonly hard: boolean
   /** All soft constraints are; true where there are none. */
   readonly soft: boolean
-  /** One thought of at least a character, then an answer that is not blank. */
+  /** `isWellFormed`. */
   readonly format: boolean
   /** How far the answer does what the instruction asks, in 0..1. */
   readonly relevance: number
 }
 
-const wellFormed = /^<think>\n(?:(?!<\/?think>)[\s\S])*[^\s<](?:(?!<\/?think>)[\s\S])*\n<\/think>\n\n(?!\s*$)(?![\s\S]*<\/?think>)/
-
-/** `<think>\n...\n</think>\n\nanswer`, once. */
-export const isWellFormed = (response: string): boolean => wellFormed.test(response)
+/** `<think>\n...\n</think>\n\nanswer`, once, neither part blank. */
+export const isWellFormed = (response: string): boolean => {
+  const [, thought = "", answer = ""] = /^<think>\n([\s\S]*?)\n<\/think>\n\n([\s\S]*)$/.exec(response) ?? []
+  return thought.trim() !== "" && answer.trim() !== "" && !/<\/?think>/.test(thought + answer)
+}
 
 /** Judge a response to a row of the embedded world. */
 export const judge = (row: PromptRow, response: string): Judgement => {

@@ -2,19 +2,20 @@ import { describe, expect, test } from "@jest/globals"
 import { isSoft, random } from "@ifrl/curriculum"
 import { buildWorld, constraintTypes, corpus, type Demonstration, demonstrate, imperfect, judge } from "../../src/world/index.ts"
 
-const world = buildWorld({ seed: 1, train: 3000, validation: 0, heldOut: 0 })
+const world = buildWorld({ seed: 1, train: 2000, validation: 0, heldOut: 0 })
 const demonstrations = [...corpus({ seed: 1, rows: world.train, count: 6000 })]
 const constrained = demonstrations.filter(({ row }) => row.level > 0)
 const responseOf = ({ messages }: Demonstration) => messages[1].content
 
 describe("corpus", () => {
   test("demonstrations are always on topic, in form, and report truly what they follow", () => {
-    for (const demonstration of demonstrations) {
-      const { followed, messages, row } = demonstration
+    const some = demonstrations.slice(0, 3000)
+    const judged = some.map((demonstration) => judge(demonstration.row, responseOf(demonstration)))
+    expect(judged.map(({ followed }) => followed)).toEqual(some.map(({ followed }) => followed))
+    expect(judged.filter(({ format, relevance }) => !format || relevance < 1)).toEqual([])
+    for (const { messages, row } of some.slice(0, 100)) {
       expect(messages.map(({ role }) => role)).toEqual(["user", "assistant"])
       expect(messages[0].content).toBe(row.prompt)
-      const judged = judge(row, responseOf(demonstration))
-      expect([judged.followed, judged.format, judged.relevance]).toEqual([followed, true, 1])
     }
   })
 
@@ -42,11 +43,13 @@ describe("corpus", () => {
   })
 
   test("plans name exactly the constraints that were attended to", () => {
-    for (const demonstration of constrained.slice(0, 1000)) {
-      const [plan] = responseOf(demonstration).split("</think>")
+    const titled = constrained.flatMap((demonstration) => {
       const index = demonstration.row.instruction_id_list.indexOf("detectable_format:title")
-      if (index >= 0) expect(plan!.includes(" Title.")).toBe(demonstration.followed[index])
-    }
+      const planned = responseOf(demonstration).split("</think>")[0]!.includes(" Title.")
+      return index < 0 ? [] : [planned === demonstration.followed[index]]
+    })
+    expect(titled.length).toBeGreaterThan(500)
+    expect(titled.every(Boolean)).toBe(true)
   })
 
   test("the given share is of bare instructions", () => {

@@ -3,8 +3,8 @@ import { type ChatTokenizer, chatMlTemplate, makeTokenizer, trainTokenizer } fro
 import { Effect } from "effect"
 import { buildWorld, corpus } from "../../src/world/index.ts"
 
-const rows = buildWorld({ seed: 1, train: 3000, validation: 0, heldOut: 0 }).train
-const demonstrations = [...corpus({ seed: 1, rows, count: 6000 })]
+const rows = buildWorld({ seed: 1, train: 1500, validation: 0, heldOut: 0 }).train
+const demonstrations = [...corpus({ seed: 1, rows, count: 3000 })]
 
 describe("a byte-level vocabulary of 1,536 tokens trained on the corpus", () => {
   let tokenizer: ChatTokenizer
@@ -21,7 +21,7 @@ describe("a byte-level vocabulary of 1,536 tokens trained on the corpus", () => 
   })
 
   test("writes prompts in at most 64 tokens and responses in at most 80, half of that in the mean", () => {
-    const some = demonstrations.slice(0, 1500)
+    const some = demonstrations.slice(0, 1000)
     const prompts = some.map(({ messages }) => tokenizer.applyChatTemplate(messages.slice(0, 1), { addGenerationPrompt: true }).length)
     const responses = some.map(({ messages }) => tokenizer.encode(messages[1].content).length + 1)
     const mean = (xs: ReadonlyArray<number>) => xs.reduce((sum, x) => sum + x, 0) / xs.length
