@@ -57,8 +57,9 @@ describe("runs", () => {
         yield* session.run({ x: Tensor.zeros("float32", [64]), count: Tensor.scalar("int64", 200_000) })
         const elapsed = (yield* now) - start
         clearInterval(timer)
+        // A run that blocks lets no timer fire at all.
         expect(elapsed).toBeGreaterThan(50)
-        expect(ticks).toBeGreaterThan(elapsed / 5 / 4)
+        expect(ticks).toBeGreaterThanOrEqual(5)
       }))
   })
 
