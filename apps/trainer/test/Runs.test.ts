@@ -1,0 +1,266 @@
+// Whole runs of the built command on a tiny model: what a kill, an interruption, a full disk and bad data leave behind.
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
+import { spawn } from "node:child_process"
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { writeTinyModel } from "./TinyModel.ts"
+
+const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
+
+let folder = ""
+const at = (...names: ReadonlyArray<string>) => join(folder, ...names)
+
+const row = (prompt: string, id: string = "punctuation:no_comma", kwargs: object = {}) =>
+  JSON.stringify({ prompt, instruction_id_list: [id], kwargs: [kwargs] })
+const subjects = ["the sea", "the sun", "a poem", "one word", "the moon", "a boat", "a wave", "the wind"]
+const prompts = (verb: string) => subjects.map((subject) => row(`${verb} ${subject}. Use no commas.`)).join("\n")
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ifrl-runs-"))
+  await writeTinyModel(at("model"))
+  await writeFile(at("train.jsonl"), prompts("describe"))
+  await writeFile(at("held.jsonl"), prompts("praise"))
+  await writeFile(at("chat.jsonl"), subjects.map((subject) =>
+    JSON.stringify({ messages: [{ role: "user", content: subject }, { role: "assistant", content: "it is wide" }] })
+  ).join("\n"))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Options {
+  /** Sent once, as soon as standard output contains `when`. */
+  readonly signal?: NodeJS.Signals
+  readonly when?: string
+  /** Largest file that may be written, in KiB: what a full disk looks like to a program. */
+  readonly fileLimit?: number
+}
+
+const ifrl = (args: ReadonlyArray<string>, { fileLimit, signal, when }: Options = {}) =>
+  new Promise<Ended>((resolve, reject) => {
+    const command = [process.execPath, binary, ...args]
+    const limited = ["bash", "-c", `trap '' XFSZ; ulimit -f ${fileLimit}; exec "$@"`, "bash", ...command]
+    const [file, ...rest] = fileLimit === undefined ? command : limited
+    const child = spawn(file!, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
+    let [stdout, stderr, sent] = ["", "", false]
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+      if (!sent && signal !== undefined && stdout.includes(when!)) sent = child.kill(signal)
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text
+    })
+    child.on("error", reject)
+    child.on("close", (code, by) => resolve({ code, signal: by, stdout, stderr }))
+  })
+
+const flags = {
+  "--model": "model",
+  "--prompts": "train.jsonl",
+  "--prompts-per-step": "4",
+  "--group-size": "4",
+  "--max-tokens": "24",
+  "--steps": "6",
+  "--learning-rate": "0.01"
+}
+const settings = {
+  "data.heldOut": "held.jsonl",
+  "reward.thought": "optional",
+  "curriculum.decompose": "false",
+  "checkpoint.every": "2"
+}
+
+/** `ifrl train` on the tiny model, with flags or settings (keys with a dot) of a test's own. */
+const train = (name: string, own: Readonly<Record<string, string>> = {}) => [
+  "train",
+  ...Object.entries({ "--name": name, ...flags, ...settings, ...own }).flatMap(([key, value]) =>
+    key.startsWith("--") ? [key, value] : ["--set", `${key}=${value}`]
+  )
+]
+const weights = (run: string) => readFile(at("runs", run, "model", "model.safetensors"))
+const lines = async (...names: ReadonlyArray<string>) =>
+  (await readFile(at(...names), "utf8")).trim().split("\n").map((line) => JSON.parse(line))
+
+describe("ifrl train", () => {
+  test("an unbroken run leaves config, metrics, completions, checkpoints, model and summary", async () => {
+    const { code, stderr, stdout } = await ifrl([...train("unbroken"), "--json"])
+    expect(code).toBe(0)
+    expect(stderr).toContain("step 6/6")
+    const summary = JSON.parse(stdout)
+    expect(Object.keys(summary)).toEqual(["before", "after", "gain", "seconds", "steps", "model"])
+    for (const side of [summary.before, summary.after]) {
+      for (const key of ["promptStrict", "instructionStrict", "formatRate"]) expect(side[key]).toBeGreaterThanOrEqual(0)
+    }
+    expect(JSON.parse(await readFile(at("runs/unbroken/summary.json"), "utf8"))).toEqual(summary)
+    const metrics = await lines("runs/unbroken/metrics.jsonl")
+    expect(metrics.map((m) => m.step)).toEqual([1, 2, 3, 4, 5, 6])
+    for (const m of metrics) {
+      expect(m["sampling/sampling_logp_difference/max"]).toBeLessThan(1e-4)
+      for (const key of ["reward", "grad_norm", "learning_rate", "frac_reward_zero_std", "completions/mean_length"]) {
+        expect(typeof m[key]).toBe("number")
+      }
+    }
+    const completions = await lines("runs/unbroken/completions.jsonl")
+    expect(completions.length).toBe(6 * 16)
+    expect(completions[0]).toMatchObject({ step: 1, parts: [{ name: "punctuation:no_comma", weight: 1 }] })
+    expect(await readdir(at("runs/unbroken/checkpoints"))).toEqual(["step-000004", "step-000006"])
+  })
+
+  test("kill -9 in the middle of a step, then --resume: the final weights are byte-equal to the unbroken run's", async () => {
+    const killed = await ifrl(train("killed"), { signal: "SIGKILL", when: "step 3/6" })
+    expect(killed.signal).toBe("SIGKILL")
+    expect(await readdir(at("runs/killed"))).not.toContain("model")
+    const { code } = await ifrl(["train", "--resume", "runs/killed"])
+    expect(code).toBe(0)
+    expect((await weights("killed")).equals(await weights("unbroken"))).toBe(true)
+    const withoutTimes = (metrics: Array<Record<string, unknown>>) =>
+      metrics.map((m) => Object.fromEntries(Object.entries(m).filter(([key]) => !/time|tokens_per_second|timing/.test(key))))
+    expect(withoutTimes(await lines("runs/killed/metrics.jsonl"))).toEqual(
+      withoutTimes(await lines("runs/unbroken/metrics.jsonl"))
+    )
+    expect(await lines("runs/killed/completions.jsonl")).toEqual(await lines("runs/unbroken/completions.jsonl"))
+  })
+
+  test("Ctrl-C leaves a checkpoint of the last step and says how to go on", async () => {
+    const { code, stderr } = await ifrl(train("stopped"), { signal: "SIGINT", when: "step 3/6" })
+    expect(code).toBe(130)
+    expect(stderr).toContain("go on with: ifrl train --resume runs/stopped")
+    const [newest] = (await readdir(at("runs/stopped/checkpoints"))).toSorted().toReversed()
+    expect(Number(newest!.slice(5))).toBeGreaterThanOrEqual(3)
+    expect((await ifrl(["train", "--resume", "runs/stopped"])).code).toBe(0)
+    expect((await weights("stopped")).equals(await weights("unbroken"))).toBe(true)
+  })
+
+  test("a disk that is full when a checkpoint is written: one message, nothing lost, and the run goes on later", async () => {
+    const { code, stderr } = await ifrl(train("full"), { fileLimit: 32 })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^ifrl: .*safetensors.*\n {2}.*disk space/im)
+    expect(await readdir(at("runs/full/checkpoints"))).toEqual([])
+    expect((await lines("runs/full/metrics.jsonl")).map((m) => m.step)).toEqual([1, 2])
+    expect((await ifrl(["train", "--resume", "runs/full"])).code).toBe(0)
+    expect((await weights("full")).equals(await weights("unbroken"))).toBe(true)
+  })
+
+  test("a corrupt checkpoint is named and the one before it still serves", async () => {
+    await cp(at("runs/unbroken"), at("runs/corrupt"), { recursive: true })
+    await truncate(at("runs/corrupt/checkpoints/step-000006/model.safetensors"), 1000)
+    const { code, stderr } = await ifrl(["train", "--resume", "runs/corrupt"])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^ifrl: .*step-000006\/model\.safetensors: SHA-256 is .*\n {2}delete this folder to resume/)
+    await rm(at("runs/corrupt/checkpoints/step-000006"), { recursive: true })
+    expect((await ifrl(["train", "--resume", "runs/corrupt"])).code).toBe(0)
+    expect((await weights("corrupt")).equals(await weights("unbroken"))).toBe(true)
+  })
+})
+
+describe("ifrl sft and eval", () => {
+  test("fine-tune, then judge the result", async () => {
+    const { code, stdout } = await ifrl([
+      "sft", "--name", "tuned", "--model", "model", "--set", "data.examples=chat.jsonl", "--set", "data.validation=chat.jsonl",
+      "--steps", "20", "--learning-rate", "0.02", "--set", "sft.rowsPerStep=8", "--json"
+    ])
+    expect(code).toBe(0)
+    const { after, before } = JSON.parse(stdout)
+    expect(after.validationLoss).toBeLessThan(before.validationLoss / 2)
+    const judged = await ifrl([
+      "eval", "--name", "judged", "--model", "runs/tuned/model", "--set", "data.heldOut=held.jsonl", "--set",
+      "reward.thought=optional", "--max-tokens", "8", "--json"
+    ])
+    expect(judged.code).toBe(0)
+    expect(JSON.parse(judged.stdout)).toMatchObject({ prompts: 8, byConstraint: { "punctuation:no_comma": { count: 8 } } })
+  })
+})
+
+describe("bad input ends in one message and exit code 1, and leaves no summary", () => {
+  let number = 0
+  const cases: ReadonlyArray<readonly [string, () => Promise<Readonly<Record<string, string>>>, RegExp]> = [
+    ["an empty dataset", async () => {
+      await writeFile(at("empty.jsonl"), "\n")
+      return { "--prompts": "empty.jsonl" }
+    }, /empty\.jsonl.*holds no prompts/],
+    ["a dataset that is not there", async () => ({ "--prompts": "none.jsonl" }), /none\.jsonl.*cannot be read/],
+    ["a line that is not JSON", async () => {
+      await writeFile(at("broken.jsonl"), `${row("a")}\n{`)
+      return { "--prompts": "broken.jsonl" }
+    }, /broken\.jsonl:2.*not JSON/],
+    ["kwargs missing", async () => {
+      await writeFile(at("kwargs.jsonl"), row("say it", "keywords:existence"))
+      return { "--prompts": "kwargs.jsonl" }
+    }, /kwargs\.jsonl:1.*keywords:existence.*keywords/s],
+    ["a constraint that nobody knows", async () => {
+      await writeFile(at("unknown.jsonl"), row("say it", "no:such"))
+      return { "--prompts": "unknown.jsonl" }
+    }, /unknown\.jsonl:1.*no:such/s],
+    ["a prompt longer than the context", async () => {
+      await writeFile(at("long.jsonl"), row("sea ".repeat(200)))
+      return { "--prompts": "long.jsonl" }
+    }, /row .*leave no room in a context of 128/],
+    ["held-out prompts that are trained on", async () => ({ "--set": "data.heldOut=train.jsonl" }), /is also in train\.jsonl/],
+    ["truncated weights", async () => {
+      await cp(at("model"), at("short"), { recursive: true })
+      await truncate(at("short/model.safetensors"), 5000)
+      return { "--model": "short" }
+    }, /short\/model\.safetensors/],
+    ["weights with a NaN", async () => {
+      await cp(at("model"), at("nan"), { recursive: true })
+      const bytes = await readFile(at("nan/model.safetensors"))
+      bytes.writeFloatLE(NaN, bytes.length - 4)
+      await writeFile(at("nan/model.safetensors"), bytes)
+      return { "--model": "nan" }
+    }, /nan\/model\.safetensors.*NaN/],
+    ["a vocabulary that is not the model's", async () => {
+      await cp(at("model"), at("vocabulary"), { recursive: true })
+      const file = at("vocabulary/tokenizer.json")
+      const tokenizer = JSON.parse(await readFile(file, "utf8"))
+      tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], id: 999, content: "<|extra|>" })
+      await writeFile(file, JSON.stringify(tokenizer))
+      return { "--model": "vocabulary" }
+    }, /vocabulary.*token ids up to 999.*300 rows/],
+    ["an architecture that is not supported", async () => {
+      await cp(at("model"), at("other"), { recursive: true })
+      const config = JSON.parse(await readFile(at("other/config.json"), "utf8"))
+      await writeFile(at("other/config.json"), JSON.stringify({ ...config, architectures: ["MambaForCausalLM"] }))
+      return { "--model": "other" }
+    }, /other\/config\.json.*MambaForCausalLM/],
+    ["a model without a chat template", async () => {
+      await writeTinyModel(at("plain"), { chat: false })
+      return { "--model": "plain" }
+    }, /no chat template/],
+    ["a run folder that holds a run", async () => ({ "--name": "unbroken" }), /unbroken: already holds a run/],
+    ["a learning rate that is not one", async () => ({ "--learning-rate": "-1" }), /learning-rate: optimizer\.learningRate is -1/]
+  ]
+
+  test.each(cases)("%s", async (_, prepare, message) => {
+    const name = `bad-${++number}`
+    const { code, stderr, stdout } = await ifrl(train(name, await prepare()))
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/^ {4}at /m)
+    expect(stderr.split("\n").filter((line) => line.startsWith("ifrl:")).length).toBe(1)
+    expect(code).toBe(1)
+    expect(stdout).not.toContain("step 1/")
+    await mkdir(at("runs", name), { recursive: true })
+    expect(await readdir(at("runs", name))).not.toContain("summary.json")
+  })
+
+  test("resuming what is not a run", async () => {
+    const { code, stderr } = await ifrl(["train", "--resume", "model"])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^ifrl: config: model\/config\.json: unknown key/)
+  })
+
+  test("a conversation without an answer", async () => {
+    await writeFile(at("mute.jsonl"), JSON.stringify({ messages: [{ role: "user", content: "hello" }] }))
+    const { code, stderr } = await ifrl([
+      "sft", "--name", "mute", "--model", "model", "--set", "data.examples=mute.jsonl", "--set", "data.validation=chat.jsonl"
+    ])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^ifrl: .*mute\.jsonl:1.*does not end with an assistant's answer/)
+  })
+})
