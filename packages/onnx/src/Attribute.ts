@@ -1,7 +1,9 @@
 import type { Graph } from "./Graph.ts"
 import type { TensorData } from "./TensorData.ts"
 
-/** An attribute of kind FLOAT or FLOATS. JavaScript numbers alone are INT, so that the kind never depends on a value. */
+/**
+ * An attribute of kind FLOAT or FLOATS. JavaScript numbers alone are INT, so that the kind never depends on a value.
+ */
 export interface FloatAttribute {
   readonly float: number | ReadonlyArray<number>
 }
@@ -9,7 +11,10 @@ export interface FloatAttribute {
 export const float = (x: number): FloatAttribute => ({ float: x })
 export const floats = (xs: ReadonlyArray<number>): FloatAttribute => ({ float: [...xs] })
 
-/** number: INT; string: STRING; arrays: INTS or STRINGS; Graph: a subgraph; TensorData: TENSOR; float(...): FLOAT or FLOATS. */
+/**
+ * number: INT; string: STRING; arrays: INTS or STRINGS; Graph: a subgraph; TensorData: TENSOR; float(...): FLOAT or
+ * FLOATS.
+ */
 export type AttributeValue =
   | number
   | string
@@ -21,7 +26,8 @@ export type AttributeValue =
 
 export type AttributeKind = "int" | "ints" | "float" | "floats" | "string" | "strings" | "tensor" | "graph"
 
-export const isGraph = (value: unknown): value is Graph => typeof value === "object" && value !== null && "nodes" in value
+export const isGraph = (value: unknown): value is Graph =>
+  typeof value === "object" && value !== null && "nodes" in value
 
 /** The kind of a value, or undefined when it is none (a fraction without `float`, a mixed array, ...). */
 export const attributeKind = (value: unknown): AttributeKind | undefined => {

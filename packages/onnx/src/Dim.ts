@@ -1,6 +1,7 @@
 /**
  * One dimension of a shape: a size, or a symbol such as "B", or a polynomial of symbols such as "B*T" or "S+1". Equal
- * polynomials are the same size. "" stands for a size nobody knows; graphs replace it by a symbol of their own, which begins with "?".
+ * polynomials are the same size. "" stands for a size nobody knows; graphs replace it by a symbol of their own, which
+ * begins with "?".
  */
 export type Dim = number | string
 
@@ -114,10 +115,13 @@ export const divideDims = (a: Dim, b: Dim): Dim | undefined => {
 export const substituteDims = (dim: Dim, values: ReadonlyMap<string, Dim>): Dim =>
   typeof dim === "number" || values.size === 0 ? dim : [...parse(dim)].reduce<Dim>(
     (sum, [monomial, coefficient]) =>
-      addDims(sum, monomial.split("*").reduce<Dim>(
-        (term, symbol) => symbol === "" ? term : multiplyDims(term, values.get(symbol) ?? symbol),
-        coefficient
-      )),
+      addDims(
+        sum,
+        monomial.split("*").reduce<Dim>(
+          (term, symbol) => symbol === "" ? term : multiplyDims(term, values.get(symbol) ?? symbol),
+          coefficient
+        )
+      ),
     0
   )
 

@@ -1,6 +1,9 @@
 import { OnnxError } from "./OnnxError.ts"
 
-/** The element types of tensors. `code` is TensorProto.DataType of onnx.proto; `size` is bytes per element (0: variable). */
+/**
+ * The element types of tensors. `code` is TensorProto.DataType of onnx.proto; `size` is bytes per element (0:
+ * variable).
+ */
 const table = {
   float32: { code: 1, size: 4 },
   uint8: { code: 2, size: 1 },
@@ -47,6 +50,13 @@ export const elementTypeOf = (code: number, owner: string): ElementType => {
 
 export const floatTypes: ReadonlyArray<ElementType> = ["float32", "float64", "float16", "bfloat16"]
 export const integerTypes: ReadonlyArray<ElementType> = [
-  "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"
+  "int64",
+  "int32",
+  "int16",
+  "int8",
+  "uint64",
+  "uint32",
+  "uint16",
+  "uint8"
 ]
 export const numericTypes: ReadonlyArray<ElementType> = [...floatTypes, ...integerTypes]

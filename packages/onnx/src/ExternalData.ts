@@ -98,15 +98,16 @@ const contains = (directory: string, path: string): boolean =>
   path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 
 /**
- * The file that `location` names. It must lie below the model's folder, links followed; where the model itself is a link (the
- * cache of Hugging Face), below the folder that holds the model's own file.
+ * The file that `location` names. It must lie below the model's folder, links followed; where the model itself is a
+ * link (the cache of Hugging Face), below the folder that holds the model's own file.
  */
 const resolveLocation = (modelPath: string, location: string, tensor: string): string => {
   const refuse = (problem: string, remedy: string): never => {
     throw new OnnxError({ problem: `Tensor ${tensor} of ${modelPath} ${problem}`, remedy, tensor, file: modelPath })
   }
   const parts = location.split(/[\\/]/)
-  const outside = location === "" || location.includes("\0") || isAbsolute(location) || /^(?:[A-Za-z]:|[\\/])/.test(location)
+  const outside = location === "" || location.includes("\0") || isAbsolute(location) ||
+    /^(?:[A-Za-z]:|[\\/])/.test(location)
   if (outside || parts.includes("..")) {
     return refuse(
       `keeps its data in ${JSON.stringify(location)}, outside the model's folder`,
@@ -159,7 +160,9 @@ export const externalTensor = (tensor: TensorProto, type: ElementType, dims: Rea
   const expected = byteLengthOf(type, dims)
   if (expected === undefined || source.length !== undefined && source.length !== expected) {
     throw new OnnxError({
-      problem: `Tensor ${tensor.name} (${type}[${dims.join(", ")}]) has ${source.length} external bytes, not ${expected}`,
+      problem: `Tensor ${tensor.name} (${type}[${
+        dims.join(", ")
+      }]) has ${source.length} external bytes, not ${expected}`,
       remedy: "The file is damaged: export the model again",
       tensor: tensor.name,
       file: source.path

@@ -1,13 +1,14 @@
-import { attributeKind, type AttributeValue, isGraph } from "./Attribute.ts"
+import type { AttributeValue } from "./Attribute.ts"
+import { checkArity, checkAttributes, outputTypes, type Where } from "./Checks.ts"
 import type { Dim } from "./Dim.ts"
-import { type ElementType, elementTypeCode, isElementType } from "./ElementType.ts"
-import { describe, Inference, type ValueType } from "./Inference.ts"
+import type { ElementType } from "./ElementType.ts"
+import { describe, Inference } from "./Inference.ts"
+import { Names } from "./Names.ts"
 import type { FunctionProto } from "./onnx_pb.ts"
 import { OnnxError } from "./OnnxError.ts"
-import { type Operator, variadic } from "./Operator.ts"
 import { findOperator } from "./operators/index.ts"
 import { capturedValues } from "./Order.ts"
-import { formatShape, mergeShapes, type Shape } from "./Shape.ts"
+import type { Shape } from "./Shape.ts"
 import { contentsOf, maxContents, type TensorData, tensorData } from "./TensorData.ts"
 
 /** A tensor in a graph. Values are compared by reference within one tree of graphs. */
@@ -41,15 +42,13 @@ export interface OpOptions {
 
 /** What the graphs of one tree share. */
 interface Tree {
-  readonly valueNames: Set<string>
-  readonly reserved: Set<string>
-  readonly nodeNames: Set<string>
+  readonly valueNames: Names
+  readonly nodeNames: Names
   readonly owners: Map<Value, Graph>
   readonly producers: Map<Value, Node>
   readonly consumers: Map<Value, Array<Node>>
   /** Elements of small integer tensors, as far as they follow from shapes and constants. */
   readonly contents: Map<Value, ReadonlyArray<Dim>>
-  readonly counters: Map<string, number>
   symbols: number
 }
 
@@ -59,8 +58,8 @@ const canBeKnown: ReadonlySet<ElementType> = new Set(["int64", "int32", "bool"])
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 /**
- * A graph under construction. Every `op` infers the types and shapes of its outputs, so a mistake is an OnnxError at the line that
- * made it. Subgraphs (bodies of Loop, If and Scan) may use the values of all their ancestors.
+ * A graph under construction. Every `op` infers the types and shapes of its outputs, so a mistake is an OnnxError at
+ * the line that made it. Subgraphs (bodies of Loop, If and Scan) may use the values of all their ancestors.
  */
 export class Graph {
   readonly name: string
@@ -107,8 +106,8 @@ export class Graph {
   }
 
   /**
-   * A small constant: a number is a scalar, an array a vector unless `dims` says otherwise. One value serves all equal constants of a
-   * graph.
+   * A small constant: a number is a scalar, an array a vector unless `dims` says otherwise. One value serves all
+   * equal constants of a graph.
    */
   constant(
     type: ElementType,
@@ -120,7 +119,7 @@ export class Graph {
     const key = `${type}[${data.dims.join()}]${Buffer.from(data.bytes).toString("latin1")}`
     const known = this.#constants.get(key)
     if (known !== undefined) return known
-    const made = this.#value(this.#fresh(this.#tree.valueNames, "constant"), type, data.dims)
+    const made = this.#value(this.#tree.valueNames.numbered("constant"), type, data.dims)
     // The data may share the caller's memory; a constant must not change with it.
     this.setInitializer(made, { ...data, bytes: new Uint8Array(data.bytes) })
     this.#constants.set(key, made)
@@ -148,12 +147,12 @@ export class Graph {
     const found = findOperator(opType, options.domain)
     const domain = found?.domain ?? options.domain ?? ""
     const nodeName = options.name === undefined
-      ? this.#fresh(this.#tree.nodeNames, opType)
-      : this.#claimNode(options.name)
+      ? this.#tree.nodeNames.numbered(opType)
+      : this.#tree.nodeNames.preferred(options.name)
     const where = { operator: opType, node: nodeName }
     for (const [i, value] of inputs.entries()) this.#checkVisible(value, i, where)
     const own = found?.operator
-    const checked = this.#checkAttributes(attributes, own, options.foreign === true, where)
+    const checked = checkAttributes(attributes, own, this, options, where)
     if (own !== undefined) checkArity(own, inputs, outputs, where)
 
     const inference = new Inference({
@@ -165,11 +164,11 @@ export class Graph {
       fresh: () => this.#symbol(),
       contents: (value) => this.#tree.contents.get(value)
     })
-    const types = this.#types(inference, own, options)
+    const types = outputTypes(inference, own, options)
     const values = types.map(({ shape, type }, i) => {
       const given = options.outputNames?.[i]
       const name = given === undefined
-        ? this.#fresh(this.#tree.valueNames, outputs === 1 ? nodeName : `${nodeName}.${i}`, true)
+        ? this.#tree.valueNames.preferred(outputs === 1 ? nodeName : `${nodeName}.${i}`)
         : this.#claim(given)
       return this.#value(name, type, shape)
     })
@@ -183,7 +182,10 @@ export class Graph {
       else users.push(node)
     }
     const first = values[0]
-    if (own?.contents !== undefined && first !== undefined && canBeKnown.has(first.type) && (first.shape?.length ?? 2) <= 1) {
+    if (
+      own?.contents !== undefined && first !== undefined && canBeKnown.has(first.type) &&
+      (first.shape?.length ?? 2) <= 1
+    ) {
       const contents = own.contents(inference)
       if (contents !== undefined && contents.length <= maxContents) this.#tree.contents.set(first, contents)
     }
@@ -191,9 +193,9 @@ export class Graph {
   }
 
   /**
-   * Declares a graph output and returns it. `name` renames a value that a node of this graph computes. Where a value can't be an output
-   * itself (it belongs to an outer graph, is an output already, or is an input or initializer that would need another name) an
-   * Identity carries it out.
+   * Declares a graph output and returns it. `name` renames a value that a node of this graph computes. Where a value
+   * can't be an output itself (it belongs to an outer graph, is an output already, or is an input or initializer that
+   * would need another name) an Identity carries it out.
    */
   output(value: Value, name?: string): Value {
     this.#checkVisible(value, 0, { operator: "output", node: name ?? value.name })
@@ -206,7 +208,7 @@ export class Graph {
     }
     if (renamed) {
       this.#claim(name)
-      this.#tree.valueNames.delete(value.name)
+      this.#tree.valueNames.release(value.name)
       ;(value as Mutable<Value>).name = name
     }
     this.outputs.push(value)
@@ -235,7 +237,7 @@ export class Graph {
 
   /** Keeps names from being given to values that ask for none. */
   reserve(names: Iterable<string>): void {
-    for (const name of names) this.#tree.reserved.add(name)
+    this.#tree.valueNames.reserve(names)
   }
 
   /** The values of ancestors that this subgraph uses, directly or in subgraphs of its own. */
@@ -243,44 +245,19 @@ export class Graph {
     return capturedValues(this)
   }
 
-  /** The elements of a small integer tensor, as far as constants and shapes tell: what Reshape, Slice or Expand would use. */
+  /**
+   * The elements of a small integer tensor, as far as constants and shapes tell: what Reshape, Slice or Expand would
+   * use.
+   */
   contents(value: Value): ReadonlyArray<Dim> | undefined {
     return this.#tree.contents.get(value)
-  }
-
-  #types(inference: Inference, own: Operator | undefined, options: OpOptions): ReadonlyArray<ValueType> {
-    const given = options.types
-    if (own === undefined) {
-      return given?.length === inference.outputs
-        ? given.map(({ shape, type }) => ({ type, shape }))
-        : inference.fail(
-          "this operator is not in the table",
-          `Give options.types, one for each of the ${inference.outputs} outputs (and options.domain)`
-        )
-    }
-    const inferred = own.infer(inference)
-    return Array.from({ length: inference.outputs }, (_, i) => {
-      const found = inferred[i]
-        ?? inference.fail(`output ${i} doesn't exist`, `Ask for at most ${inferred.length} outputs`)
-      const hint = given?.[i]
-      if (hint === undefined) return found
-      const shape = mergeShapes(found.shape, hint.shape)
-      if (shape === "conflict" && options.foreign === true && hint.type === found.type) return found
-      if (hint.type !== found.type || shape === "conflict") {
-        return inference.fail(
-          `output ${i} is ${found.type}${formatShape(found.shape)}, not ${hint.type}${formatShape(hint.shape)}`,
-          "Correct options.types"
-        )
-      }
-      return { type: found.type, shape }
-    })
   }
 
   #sees(owner: Graph): boolean {
     return owner === this || this.parent !== undefined && this.parent.#sees(owner)
   }
 
-  #checkVisible(value: Value | undefined, index: number, where: { operator: string; node: string }): void {
+  #checkVisible(value: Value | undefined, index: number, where: Where): void {
     if (value === undefined) return
     const owner = this.#tree.owners.get(value)
     if (owner === undefined || !this.#sees(owner)) {
@@ -294,47 +271,6 @@ export class Graph {
     }
   }
 
-  #checkAttributes(
-    attributes: Readonly<Record<string, AttributeValue>>,
-    own: Operator | undefined,
-    foreign: boolean,
-    where: { operator: string; node: string }
-  ): Readonly<Record<string, AttributeValue>> {
-    const checked: Record<string, AttributeValue> = {}
-    for (const [key, value] of Object.entries(attributes)) {
-      if (value === undefined) continue
-      const wanted = own?.attributes[key]
-      if (own !== undefined && wanted === undefined && !foreign) {
-        const names = Object.keys(own.attributes)
-        throw new OnnxError({
-          ...where,
-          problem: `unknown attribute ${key}`,
-          remedy: names.length === 0 ? "It takes no attributes" : `It takes ${names.join(", ")}`
-        })
-      }
-      const actual = wanted === "elementType" && isElementType(value) ? elementTypeCode(value) : value
-      const kind = attributeKind(actual)
-      const expected = wanted === "elementType" ? "int" : wanted
-      const empty = Array.isArray(actual) && actual.length === 0 && (expected === "strings" || expected === "ints")
-      if (kind === undefined || expected !== undefined && kind !== expected && !empty) {
-        throw new OnnxError({
-          ...where,
-          problem: `attribute ${key} is ${kind ?? "no attribute value"}${expected === undefined ? "" : `, not ${expected}`}`,
-          remedy: "A number is INT (an integer); write float(x) or floats([...]) for FLOAT and FLOATS, tensorData(...) for TENSOR"
-        })
-      }
-      if (isGraph(actual) && actual.parent !== this) {
-        throw new OnnxError({
-          ...where,
-          problem: `attribute ${key} is graph ${actual.name}, no subgraph of ${this.name}`,
-          remedy: "Make bodies with subgraph(name) of the graph that holds the node"
-        })
-      }
-      checked[key] = actual
-    }
-    return checked
-  }
-
   #value(name: string, type: ElementType, shape: Shape | undefined): Value {
     const value: Value = { name, type, shape: shape?.map((dim) => dim === "" ? this.#symbol() : dim) }
     this.#tree.owners.set(value, this)
@@ -346,66 +282,21 @@ export class Graph {
   }
 
   #claim(name: string): string {
-    if (name === "" || this.#tree.valueNames.has(name)) {
-      throw new OnnxError({
-        problem: name === "" ? "A value needs a name" : `The name ${name} is taken in this tree of graphs`,
-        remedy: "Names are unique over a graph and all its subgraphs: choose another",
-        tensor: name
-      })
-    }
-    this.#tree.valueNames.add(name)
-    return name
-  }
-
-  #claimNode(name: string): string {
-    return this.#tree.nodeNames.has(name) ? this.#fresh(this.#tree.nodeNames, name) : this.#take(this.#tree.nodeNames, name)
-  }
-
-  #take(names: Set<string>, name: string): string {
-    names.add(name)
-    return name
-  }
-
-  /** `stem` itself when `bare` and free, otherwise the first free `stem_n`. */
-  #fresh(names: Set<string>, stem: string, bare = false): string {
-    const free = (name: string) => !names.has(name) && !(names === this.#tree.valueNames && this.#tree.reserved.has(name))
-    if (bare && free(stem)) return this.#take(names, stem)
-    const key = names === this.#tree.nodeNames ? `node ${stem}` : stem
-    for (let n = this.#tree.counters.get(key) ?? 0;; n++) {
-      const name = `${stem}_${n}`
-      if (!free(name)) continue
-      this.#tree.counters.set(key, n + 1)
-      return this.#take(names, name)
-    }
+    if (name !== "" && this.#tree.valueNames.take(name)) return name
+    throw new OnnxError({
+      problem: name === "" ? "A value needs a name" : `The name ${name} is taken in this tree of graphs`,
+      remedy: "Names are unique over a graph and all its subgraphs: choose another",
+      tensor: name
+    })
   }
 }
 
 const newTree = (): Tree => ({
-  valueNames: new Set(),
-  reserved: new Set(),
-  nodeNames: new Set(),
+  valueNames: new Names(),
+  nodeNames: new Names(),
   owners: new Map(),
   producers: new Map(),
   consumers: new Map(),
   contents: new Map(),
-  counters: new Map(),
   symbols: 0
 })
-
-const checkArity = (
-  { inputs: [fewest, most], optional = [], outputs: [fewestOut, mostOut] }: Operator,
-  inputs: ReadonlyArray<Value | undefined>,
-  outputs: number,
-  where: { operator: string; node: string }
-): void => {
-  const range = (low: number, high: number) => low === high ? String(low) : high === variadic ? `${low} or more` : `${low} to ${high}`
-  if (inputs.length < fewest || inputs.length > most) {
-    throw new OnnxError({ ...where, problem: `${inputs.length} inputs`, remedy: `It takes ${range(fewest, most)}` })
-  }
-  if (outputs < fewestOut || outputs > mostOut) {
-    throw new OnnxError({ ...where, problem: `${outputs} outputs`, remedy: `It gives ${range(fewestOut, mostOut)}` })
-  }
-  const required = most === variadic ? inputs.length : fewest
-  const absent = inputs.findIndex((value, i) => value === undefined && i < required && !optional.includes(i))
-  if (absent >= 0) throw new OnnxError({ ...where, problem: `input ${absent} is absent`, remedy: "It is required: give it" })
-}

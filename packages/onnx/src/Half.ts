@@ -1,4 +1,5 @@
-// Conversions between numbers and the bit patterns of float16 (IEEE 754 binary16) and bfloat16, rounding to nearest even.
+// Conversions between numbers and the bit patterns of float16 (IEEE 754 binary16) and bfloat16, rounding to nearest
+// even.
 
 const float32 = new Float32Array(1)
 const bits32 = new Uint32Array(float32.buffer)

@@ -3,11 +3,17 @@ import { elementTypeOf } from "./ElementType.ts"
 import { Graph, type Value } from "./Graph.ts"
 import type { ValueType } from "./Inference.ts"
 import {
-  type AttributeProto, AttributeProto_AttributeType as Kind, type FunctionProto, type GraphProto, type ModelProto, type NodeProto,
+  type AttributeProto,
+  AttributeProto_AttributeType as Kind,
+  type FunctionProto,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
   type ValueInfoProto
 } from "./onnx_pb.ts"
 import { OnnxError } from "./OnnxError.ts"
 import { findOperator } from "./operators/index.ts"
+import { definedNames, namesOf, orderedNodes } from "./ProtoNames.ts"
 import type { Shape } from "./Shape.ts"
 import { densify, tensorFromProto } from "./TensorCodec.ts"
 import type { TensorData } from "./TensorData.ts"
@@ -46,7 +52,10 @@ const typeOf = (info: ValueInfoProto): ValueType => {
 const integer = (value: bigint, owner: string): number => {
   const number = Number(value)
   if (Number.isSafeInteger(number) || value === 2n ** 63n - 1n || value === -(2n ** 63n)) return number
-  throw new OnnxError({ problem: `${owner} is ${value}, beyond what a number holds`, remedy: "Use a value within 2^53" })
+  throw new OnnxError({
+    problem: `${owner} is ${value}, beyond what a number holds`,
+    remedy: "Use a value within 2^53"
+  })
 }
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
@@ -91,7 +100,7 @@ class Importer {
       else graph.setInitializer(declared, data)
     }
     const known = new Map([...proto.valueInfo, ...proto.output].filter(isTyped).map((info) => [info.name, info]))
-    for (const node of sorted(proto)) {
+    for (const node of orderedNodes(proto)) {
       const types = node.output.map((name) => {
         const info = known.get(name)
         return info === undefined ? undefined : typeOf(info)
@@ -112,7 +121,9 @@ class Importer {
     const { graph, opsets, scope } = place
     const label = `${proto.opType} (node ${proto.name === "" ? proto.output[0] : proto.name})`
     const domain = domainOf(proto.domain)
-    const inputs = proto.input.map((name) => name === "" ? undefined : scope.find(name) ?? missing(name, `input of ${label}`))
+    const inputs = proto.input.map((name) =>
+      name === "" ? undefined : scope.find(name) ?? missing(name, `input of ${label}`)
+    )
     const attributes: Record<string, AttributeValue> = {}
     for (const attribute of proto.attribute) {
       const value = attribute.refAttrName === ""
@@ -159,10 +170,14 @@ class Importer {
       if (actual !== undefined) place.scope.values.set(name, graph.input(name, actual.type, actual.shape))
     }
     for (const attribute of definition.attributeProto) {
-      if (!formal.has(attribute.name)) formal.set(attribute.name, importer.#attribute(place, attribute, definition.name))
+      if (!formal.has(attribute.name)) {
+        formal.set(attribute.name, importer.#attribute(place, attribute, definition.name))
+      }
     }
     for (const node of definition.node) importer.node(place, node, node.output.map(() => undefined), (name) => name)
-    return definition.output.map((name) => place.scope.find(name) ?? missing(name, `output of function ${definition.name}`))
+    return definition.output.map((name) =>
+      place.scope.find(name) ?? missing(name, `output of function ${definition.name}`)
+    )
   }
 
   #attribute(place: Place, proto: AttributeProto, label: string): AttributeValue {
@@ -218,19 +233,10 @@ const functionKey = (domain: string, name: string, overload: string): string => 
 const initializersOf = (proto: GraphProto): ReadonlyArray<readonly [string, TensorData]> => [
   ...proto.initializer.map((tensor) => [tensor.name, tensorFromProto(tensor)] as const),
   ...proto.sparseInitializer.flatMap(({ dims, indices, values }) =>
-    values === undefined || indices === undefined ? [] : [[values.name, densify(values, indices, dims.map(Number))] as const]
+    values === undefined || indices === undefined
+      ? []
+      : [[values.name, densify(values, indices, dims.map(Number))] as const]
   )
-]
-
-/** Every name that nodes and their subgraphs define. */
-const namesOf = (nodes: ReadonlyArray<NodeProto>): ReadonlyArray<string> =>
-  nodes.flatMap((node) => [...node.output, ...node.attribute.flatMap(({ g }) => g === undefined ? [] : definedNames(g))])
-
-const definedNames = (proto: GraphProto): ReadonlyArray<string> => [
-  ...proto.input.map(({ name }) => name),
-  ...proto.initializer.map(({ name }) => name),
-  ...proto.sparseInitializer.map(({ values }) => values?.name ?? ""),
-  ...namesOf(proto.node)
 ]
 
 const missing = (name: string, what: string): never => {
@@ -251,38 +257,10 @@ const unknownTypes = (label: string, proto: NodeProto, types: ReadonlyArray<Valu
   })
 }
 
-/** The nodes of a file in an order in which they can be read; ONNX asks for it, files don't always keep to it. */
-const sorted = (proto: GraphProto): ReadonlyArray<NodeProto> => {
-  const producers = new Map(proto.node.flatMap((node) => node.output.map((name) => [name, node] as const)))
-  const reads = (node: NodeProto): Array<string> => [
-    ...node.input,
-    ...node.attribute.flatMap(({ g }) => g === undefined ? [] : g.node.flatMap(reads))
-  ]
-  const seen = new Set<NodeProto>()
-  const ordered: Array<NodeProto> = []
-  for (const first of proto.node) {
-    const stack = seen.has(first) ? [] : [{ node: first, pending: reads(first) }]
-    seen.add(first)
-    while (stack.length > 0) {
-      const { node, pending } = stack.at(-1)!
-      const name = pending.shift()
-      if (name === undefined) {
-        ordered.push(node)
-        stack.pop()
-        continue
-      }
-      const source = name === "" ? undefined : producers.get(name)
-      if (source === undefined || seen.has(source)) continue
-      seen.add(source)
-      stack.push({ node: source, pending: reads(source) })
-    }
-  }
-  return ordered
-}
-
 /**
- * The graph of a model: nodes in the form of opset 21 whatever opset the file has, types and shapes inferred anew and joined with what the
- * file says. Documentation strings, quantization annotations and training info stay behind; functions and metadata come along.
+ * The graph of a model: nodes in the form of opset 21 whatever opset the file has, types and shapes inferred anew and
+ * joined with what the file says. Documentation strings, quantization annotations and training info stay behind;
+ * functions and metadata come along.
  */
 export const fromModel = (model: ModelProto): Graph => {
   const opsets = opsetMap(model.opsetImport)
@@ -300,6 +278,9 @@ export const fromModel = (model: ModelProto): Graph => {
   const names = new Set(definedNames(model.graph))
   graph.reserve(names)
   const functions = new Map(model.functions.map((f) => [functionKey(domainOf(f.domain), f.name, f.overload), f]))
-  new Importer(functions, names, model.irVersion).graph({ graph, scope: new Scope(), opsets, formal: new Map() }, model.graph)
+  new Importer(functions, names, model.irVersion).graph(
+    { graph, scope: new Scope(), opsets, formal: new Map() },
+    model.graph
+  )
   return graph
 }

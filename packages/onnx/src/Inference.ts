@@ -161,7 +161,9 @@ export class Inference {
 
   axes(axes: ReadonlyArray<number>, rank: number): ReadonlyArray<number> {
     const normalized = axes.map((axis) => this.axis(axis, rank))
-    if (new Set(normalized).size !== normalized.length) this.fail(`axes [${axes.join(", ")}] repeat`, "Name each axis once")
+    if (new Set(normalized).size !== normalized.length) {
+      this.fail(`axes [${axes.join(", ")}] repeat`, "Name each axis once")
+    }
     return normalized
   }
 

@@ -3,10 +3,24 @@ import { type AttributeValue, isGraph } from "./Attribute.ts"
 import { elementTypeCode } from "./ElementType.ts"
 import { Graph, type Node, type Value } from "./Graph.ts"
 import {
-  type AttributeProto, AttributeProto_AttributeType as Kind, AttributeProtoSchema, type GraphProto, GraphProtoSchema,
-  type ModelProto, ModelProtoSchema, type NodeProto, NodeProtoSchema, OperatorSetIdProtoSchema, StringStringEntryProtoSchema,
-  type TensorProto, TensorShapeProto_DimensionSchema, TensorShapeProtoSchema, TypeProto_TensorSchema, TypeProtoSchema,
-  type ValueInfoProto, ValueInfoProtoSchema
+  type AttributeProto,
+  AttributeProto_AttributeType as Kind,
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema
 } from "./onnx_pb.ts"
 import { OnnxError } from "./OnnxError.ts"
 import { findOperator } from "./operators/index.ts"
@@ -61,7 +75,10 @@ const dimension = (dim: number | string) =>
 const valueInfo = ({ name, shape, type }: Value): ValueInfoProto => {
   const tensor = create(TypeProto_TensorSchema, { elemType: elementTypeCode(type) })
   if (shape !== undefined) tensor.shape = create(TensorShapeProtoSchema, { dim: namedShape(shape).map(dimension) })
-  return create(ValueInfoProtoSchema, { name, type: create(TypeProtoSchema, { value: { case: "tensorType", value: tensor } }) })
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: "tensorType", value: tensor } })
+  })
 }
 
 const nodeProto = (node: Node, encode: TensorEncoder): NodeProto =>
@@ -168,7 +185,9 @@ export const decodeModel = (bytes: Uint8Array): ModelProto => {
     return fromBinary(ModelProtoSchema, bytes)
   } catch (cause) {
     throw new OnnxError({
-      problem: `${bytes.byteLength} bytes are no ONNX model (${cause instanceof Error ? cause.message : String(cause)})`,
+      problem: `${bytes.byteLength} bytes are no ONNX model (${
+        cause instanceof Error ? cause.message : String(cause)
+      })`,
       remedy: "Check that the file is an .onnx file and complete",
       cause
     })

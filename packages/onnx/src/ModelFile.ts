@@ -7,8 +7,14 @@ import { type ExternalSource, ExternalTensor, readChunks, registerSource, source
 import { Graph } from "./Graph.ts"
 import { buildModel, decodeModel, encodeModel, exceedsProtobuf, inlineBytes, type ModelOptions } from "./Model.ts"
 import {
-  type AttributeProto, type GraphProto, type ModelProto, type NodeProto, StringStringEntryProtoSchema, type TensorProto,
-  TensorProto_DataLocation as Location, TensorProtoSchema
+  type AttributeProto,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation as Location,
+  TensorProtoSchema
 } from "./onnx_pb.ts"
 import { OnnxError } from "./OnnxError.ts"
 import { tensorProto } from "./TensorCodec.ts"
@@ -16,9 +22,9 @@ import type { TensorData } from "./TensorData.ts"
 
 export interface WriteOptions extends ModelOptions {
   /**
-   * Initializers of at least this many bytes go to a file beside the model. By default none do, unless the model wouldn't fit
-   * into protobuf's 2 GiB: then those of 1 KiB or more. Integer vectors (shapes, axes) always stay inline: ONNX Runtime reads
-   * them while it infers shapes, before it opens external files.
+   * Initializers of at least this many bytes go to a file beside the model. By default none do, unless the model
+   * wouldn't fit into protobuf's 2 GiB: then those of 1 KiB or more. Integer vectors (shapes, axes) always stay
+   * inline: ONNX Runtime reads them while it infers shapes, before it opens external files.
    */
   readonly externalDataThreshold?: number
   /** Name of that file. Default: the model's name with "_data" after it. */
@@ -97,7 +103,9 @@ const externalizeGraph = (graph: GraphProto, plan: Plan, threshold: number): Gra
   const attribute = (proto: AttributeProto): AttributeProto =>
     proto.g === undefined ? proto : replaced(proto, { g: externalizeGraph(proto.g, plan, threshold) })
   const node = (proto: NodeProto): NodeProto =>
-    proto.attribute.some(({ g }) => g !== undefined) ? replaced(proto, { attribute: proto.attribute.map(attribute) }) : proto
+    proto.attribute.some(({ g }) => g !== undefined)
+      ? replaced(proto, { attribute: proto.attribute.map(attribute) })
+      : proto
   return replaced(graph, {
     initializer: graph.initializer.map((tensor) => externalize(tensor, plan, threshold)),
     node: graph.node.map(node)
@@ -152,15 +160,24 @@ const planned = (model: ModelProto | Graph, options: WriteOptions, location: str
 const bytesOf = (model: ModelProto | Graph): number => {
   if (!(model instanceof Graph)) return inlineBytes(model.graph)
   let sum = 0
-  for (const data of model.initializers.values()) sum += data instanceof ExternalTensor ? data.byteLength : data.bytes.byteLength
+  for (const data of model.initializers.values()) {
+    sum += data instanceof ExternalTensor
+      ? data.byteLength
+      : data.bytes.byteLength
+  }
   return sum
 }
 
 /**
- * Writes a model file, and a second file with its large tensors when `externalDataThreshold` or the size of the model asks for
- * one. Each file appears complete or not at all. Tensors are streamed; external ones of a model that was read go from file to file.
+ * Writes a model file, and a second file with its large tensors when `externalDataThreshold` or the size of the model
+ * asks for one. Each file appears complete or not at all. Tensors are streamed; external ones of a model that was
+ * read go from file to file.
  */
-export const writeModel = async (path: string, model: ModelProto | Graph, options: WriteOptions = {}): Promise<void> => {
+export const writeModel = async (
+  path: string,
+  model: ModelProto | Graph,
+  options: WriteOptions = {}
+): Promise<void> => {
   const location = options.externalDataName ?? `${basename(path)}_data`
   if (location !== basename(location) || location === basename(path)) {
     throw new OnnxError({
@@ -185,14 +202,21 @@ export const writeModel = async (path: string, model: ModelProto | Graph, option
     await Promise.all([rm(temporary, { force: true }), rm(dataTemporary, { force: true })])
     throw cause instanceof OnnxError
       ? cause
-      : new OnnxError({ problem: `${path} can't be written (${String(cause)})`, remedy: "Check folder and free space", file: path, cause })
+      : new OnnxError({
+        problem: `${path} can't be written (${String(cause)})`,
+        remedy: "Check folder and free space",
+        file: path,
+        cause
+      })
   }
 }
 
 function* tensorsOf(graph: GraphProto | undefined): Generator<TensorProto> {
   if (graph === undefined) return
   yield* graph.initializer
-  for (const { indices, values } of graph.sparseInitializer) yield* [indices, values].filter((tensor) => tensor !== undefined)
+  for (const { indices, values } of graph.sparseInitializer) {
+    yield* [indices, values].filter((tensor) => tensor !== undefined)
+  }
   yield* tensorsOfNodes(graph.node)
 }
 
@@ -208,15 +232,20 @@ function* tensorsOfNodes(nodes: ReadonlyArray<NodeProto>): Generator<TensorProto
 }
 
 /**
- * Reads a model file. External tensors stay in their files until somebody asks for their bytes; that these files lie inside the model's
- * folder is checked now.
+ * Reads a model file. External tensors stay in their files until somebody asks for their bytes; that these files lie
+ * inside the model's folder is checked now.
  */
 export const readModel = async (path: string): Promise<ModelProto> => {
   let bytes: Uint8Array
   try {
     bytes = await readFile(path)
   } catch (cause) {
-    throw new OnnxError({ problem: `${path} can't be read (${String(cause)})`, remedy: "Check the path", file: path, cause })
+    throw new OnnxError({
+      problem: `${path} can't be read (${String(cause)})`,
+      remedy: "Check the path",
+      file: path,
+      cause
+    })
   }
   const model = decodeModel(bytes)
   const tensors = [model.graph, ...model.trainingInfo.flatMap((info) => [info.initialization, info.algorithm])]

@@ -12,11 +12,13 @@ const longest = 8
 /** Names that `Graph.constant` gives. */
 const unnamed = /^constant_\d+$/
 
-const typed = (type: ElementType, shape: Shape | undefined): string => type + (shape?.length === 0 ? "" : formatShape(shape))
+const typed = (type: ElementType, shape: Shape | undefined): string =>
+  type + (shape?.length === 0 ? "" : formatShape(shape))
 
 const declaration = (value: Value): string => `${value.name}: ${typed(value.type, value.shape)}`
 
-const element = (value: number | bigint | string): string => typeof value === "string" ? JSON.stringify(value) : String(value)
+const element = (value: number | bigint | string): string =>
+  typeof value === "string" ? JSON.stringify(value) : String(value)
 
 const isShort = (data: TensorData): boolean =>
   !(data instanceof ExternalTensor) && data.dims.length <= 1 && (data.dims[0] ?? 1) <= longest
@@ -49,7 +51,9 @@ class Printer {
 
   graph(graph: Graph, indent: string, title: string): void {
     for (const [value, data] of graph.initializers) {
-      if (isShort(data) && unnamed.test(value.name) && !graph.outputs.includes(value)) this.#literals.set(value, literal(data))
+      if (isShort(data) && unnamed.test(value.name) && !graph.outputs.includes(value)) {
+        this.#literals.set(value, literal(data))
+      }
     }
     this.lines.push(`${indent}${title}(${graph.inputs.map(declaration).join(", ")})`)
     const inner = `${indent}  `
@@ -73,8 +77,9 @@ class Printer {
 }
 
 /**
- * A graph as text, one line a node: outputs with types and shapes, operator, inputs, attributes. Bodies are indented below
- * their node, short unnamed constants stand where they are used, "-" is an absent input, "?1" a size that nobody named.
+ * A graph as text, one line a node: outputs with types and shapes, operator, inputs, attributes. Bodies are indented
+ * below their node, short unnamed constants stand where they are used, "-" is an absent input, "?1" a size that
+ * nobody named.
  */
 export const printGraph = (graph: Graph): string => {
   const printer = new Printer()

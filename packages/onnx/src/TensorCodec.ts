@@ -34,7 +34,9 @@ const checked = (data: TensorData, proto: TensorProto): TensorData => {
   const strings = data.type !== "string" || proto.stringData.length === data.dims.reduce((a, b) => a * b, 1)
   if (expected === data.bytes.byteLength && strings) return data
   throw new OnnxError({
-    problem: `Tensor ${proto.name} (${data.type}[${data.dims.join(", ")}]) has ${data.bytes.byteLength} bytes of data, not ${expected}`,
+    problem: `Tensor ${proto.name} (${data.type}[${
+      data.dims.join(", ")
+    }]) has ${data.bytes.byteLength} bytes of data, not ${expected}`,
     remedy: "The file is damaged: export the model again",
     tensor: proto.name
   })

@@ -13,11 +13,18 @@ export interface TensorData {
 }
 
 type NumberArray =
-  | Float32Array | Float64Array | Int32Array | Int16Array | Int8Array | Uint32Array | Uint16Array | Uint8Array
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint32Array
+  | Uint16Array
+  | Uint8Array
 type BigIntArray = BigInt64Array | BigUint64Array
 type Constructor<A> = {
-  new (length: number): A
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): A
+  new(length: number): A
+  new(buffer: ArrayBufferLike, byteOffset: number, length: number): A
 }
 
 interface Layout {
@@ -66,8 +73,9 @@ const checkInteger = (type: ElementType, value: number | bigint, [low, high]: re
 }
 
 /**
- * A tensor from numbers. Numbers are rounded to float types, and checked to be in range for integer types. A typed array of
- * the tensor's own layout (for float16 and bfloat16 a Uint16Array of bit patterns) is not copied: the tensor shares its memory.
+ * A tensor from numbers. Numbers are rounded to float types, and checked to be in range for integer types. A typed
+ * array of the tensor's own layout (for float16 and bfloat16 a Uint16Array of bit patterns) is not copied: the tensor
+ * shares its memory.
  */
 export const tensorData = (
   type: ElementType,
@@ -75,7 +83,10 @@ export const tensorData = (
   values: ArrayLike<number | bigint>
 ): TensorData => {
   if (type === "string") {
-    throw new OnnxError({ problem: "A string tensor can't be made from numbers", remedy: "Use stringTensor(dims, values)" })
+    throw new OnnxError({
+      problem: "A string tensor can't be made from numbers",
+      remedy: "Use stringTensor(dims, values)"
+    })
   }
   checkDims(type, dims, values.length)
   const { array, range } = layouts[type]
@@ -129,7 +140,8 @@ export const tensorValues = (data: TensorData): ArrayLike<number> | ArrayLike<bi
   if (type === "string") return unpackStrings(bytes).map((part) => new TextDecoder().decode(part))
   const size = elementSize(type)
   const length = bytes.byteLength / size
-  // A typed array needs an aligned offset; bytes that come out of a file needn't have one. (`slice` of a Buffer wouldn't copy.)
+  // A typed array needs an aligned offset; bytes that come out of a file needn't have one. (`slice` of a Buffer
+  // wouldn't copy.)
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   const values = new layouts[type].array(aligned.buffer, aligned.byteOffset, length)
   if (type === "float16") return Float32Array.from(values as Uint16Array, fromFloat16Bits)

@@ -69,7 +69,9 @@ const flattening: Rewrite = (draft) => {
   })
 }
 
-const reductions = ["Max", "Min", "Mean", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"].map((name) => `Reduce${name}`)
+const reductions = ["Max", "Min", "Mean", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"].map((name) =>
+  `Reduce${name}`
+)
 
 /** Operators whose form changed: the first opset with today's form, and the way there. */
 const upgrades: Readonly<Record<string, { readonly since: number; readonly rewrite: Rewrite }>> = {
@@ -82,7 +84,10 @@ const upgrades: Readonly<Record<string, { readonly since: number; readonly rewri
   TopK: { since: 10, rewrite: toInputs(1, ["k"], integers) },
   Pad: { since: 11, rewrite: pad },
   Clip: { since: 11, rewrite: clip },
-  Dropout: { since: 12, rewrite: toInputs(1, ["ratio"], (graph, value) => graph.constant("float32", (value as { float: number }).float)) },
+  Dropout: {
+    since: 12,
+    rewrite: toInputs(1, ["ratio"], (graph, value) => graph.constant("float32", (value as { float: number }).float))
+  },
   Softmax: { since: 13, rewrite: flattening },
   LogSoftmax: { since: 13, rewrite: flattening },
   Hardmax: { since: 13, rewrite: flattening }

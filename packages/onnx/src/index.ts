@@ -7,7 +7,15 @@ export * from "./ImportModel.ts"
 export { describe, type Inference, type ValueType } from "./Inference.ts"
 export { decodeModel, encodeModel, type ModelOptions, toModel } from "./Model.ts"
 export * from "./ModelFile.ts"
-export type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts"
+export type {
+  AttributeProto,
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto
+} from "./onnx_pb.ts"
 export * from "./OnnxError.ts"
 export { findOperator } from "./operators/index.ts"
 export type { Operator } from "./Operator.ts"

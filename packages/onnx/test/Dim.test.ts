@@ -1,8 +1,19 @@
 import { expect, test } from "@jest/globals"
 import fc from "fast-check"
 import {
-  addDims, broadcast, type Dim, differentDims, divideDims, formatShape, isUnknownDim, mergeShapes, multiplyDims, productDims, sameDim,
-  substituteDims, subtractDims
+  addDims,
+  broadcast,
+  type Dim,
+  differentDims,
+  divideDims,
+  formatShape,
+  isUnknownDim,
+  mergeShapes,
+  multiplyDims,
+  productDims,
+  sameDim,
+  substituteDims,
+  subtractDims
 } from "../src/index.ts"
 
 /** An expression beside what it is worth when A = 2, B = 3, C = 5. */
@@ -20,17 +31,20 @@ const expression: fc.Arbitrary<readonly [Dim, number]> = fc.letrec<{ e: readonly
 const values = new Map<string, Dim>([["A", 2], ["B", 3], ["C", 5]])
 
 test("arithmetic agrees with numbers, and is a commutative ring", () => {
-  fc.assert(fc.property(expression, expression, expression, ([a, x], [b, y], [c]) => {
-    expect(substituteDims(a, values)).toBe(x)
-    expect(sameDim(addDims(a, b), addDims(b, a))).toBe(true)
-    expect(sameDim(multiplyDims(a, addDims(b, c)), addDims(multiplyDims(a, b), multiplyDims(a, c)))).toBe(true)
-    expect(subtractDims(a, a)).toBe(0)
-    expect(substituteDims(productDims([a, b]), values)).toBe(x * y)
-    if (sameDim(a, b)) expect(x).toBe(y)
-    if (differentDims(a, b)) expect(x).not.toBe(y)
-    const quotient = divideDims(multiplyDims(a, b), b)
-    if (quotient !== undefined && y !== 0) expect(substituteDims(quotient, values)).toBe(x)
-  }), { seed: 1 })
+  fc.assert(
+    fc.property(expression, expression, expression, ([a, x], [b, y], [c]) => {
+      expect(substituteDims(a, values)).toBe(x)
+      expect(sameDim(addDims(a, b), addDims(b, a))).toBe(true)
+      expect(sameDim(multiplyDims(a, addDims(b, c)), addDims(multiplyDims(a, b), multiplyDims(a, c)))).toBe(true)
+      expect(subtractDims(a, a)).toBe(0)
+      expect(substituteDims(productDims([a, b]), values)).toBe(x * y)
+      if (sameDim(a, b)) expect(x).toBe(y)
+      if (differentDims(a, b)) expect(x).not.toBe(y)
+      const quotient = divideDims(multiplyDims(a, b), b)
+      if (quotient !== undefined && y !== 0) expect(substituteDims(quotient, values)).toBe(x)
+    }),
+    { seed: 1 }
+  )
 })
 
 test("expressions have one spelling, and read what exporters write", () => {
@@ -51,7 +65,12 @@ test("expressions have one spelling, and read what exporters write", () => {
 test("unknown sizes equal nothing, made-up ones themselves", () => {
   expect(sameDim("", "")).toBe(false)
   expect(differentDims("", 3)).toBe(false)
-  expect([isUnknownDim(""), isUnknownDim("?1+2"), isUnknownDim("B"), isUnknownDim(3)]).toEqual([true, true, false, false])
+  expect([isUnknownDim(""), isUnknownDim("?1+2"), isUnknownDim("B"), isUnknownDim(3)]).toEqual([
+    true,
+    true,
+    false,
+    false
+  ])
   expect(formatShape(["B", "", 3])).toBe("[B, ?, 3]")
   expect(formatShape(undefined)).toBe("[...]")
 })

@@ -9,7 +9,14 @@ describe("Graph", () => {
     const g = new Graph("g")
     const one = g.constant("float32", 1)
     expect(g.constant("float32", 1)).toBe(one)
-    for (const other of [g.constant("float32", [1]), g.constant("int32", 1), g.constant("float32", 2), g.constant("float32", 1, [1, 1])]) {
+    for (
+      const other of [
+        g.constant("float32", [1]),
+        g.constant("int32", 1),
+        g.constant("float32", 2),
+        g.constant("float32", 1, [1, 1])
+      ]
+    ) {
       expect(other).not.toBe(one)
     }
     expect(g.constant("float32", 0)).not.toBe(g.constant("float32", -0))
@@ -23,7 +30,12 @@ describe("Graph", () => {
     const g = new Graph("g")
     const x = vector(g)
     const body = g.subgraph("body")
-    const values = [g.op("Neg", [x]), body.op("Neg", [x]), g.op("Neg", [x], {}, { name: "mine" }), body.op("Neg", [x], {}, { name: "mine" })]
+    const values = [
+      g.op("Neg", [x]),
+      body.op("Neg", [x]),
+      g.op("Neg", [x], {}, { name: "mine" }),
+      body.op("Neg", [x], {}, { name: "mine" })
+    ]
     expect(values.map(({ name }) => name)).toEqual(["Neg_0", "Neg_1", "mine", "mine_0"])
     expect(g.ops("TopK", [x, g.constant("int64", [1])], 2).map(({ name }) => name)).toEqual(["TopK_0.0", "TopK_0.1"])
     expect(() => body.input("x", "float32")).toThrow("The name x is taken")
@@ -69,11 +81,15 @@ describe("Graph", () => {
   test("unknown operators need types, and get them checked where the table knows better", () => {
     const g = new Graph("g")
     const x = vector(g)
-    expect(() => g.op("Mystery", [x])).toThrow(/Mystery \(node Mystery_0\): this operator is not in the table.*options.types/)
+    expect(() => g.op("Mystery", [x])).toThrow(
+      /Mystery \(node Mystery_0\): this operator is not in the table.*options.types/
+    )
     const y = g.op("Mystery", [x, undefined], { a: 1 }, { domain: "d", types: [{ type: "int32", shape: [2, "K"] }] })
     expect([y.type, y.shape, g.producer(y)!.domain]).toEqual(["int32", [2, "K"], "d"])
     expect(g.op("Add", [x, x], {}, { types: [{ type: "float32", shape: [4] }] }).shape).toEqual([4])
-    expect(() => g.op("Add", [x, x], {}, { types: [{ type: "float32", shape: [4, 4] }] })).toThrow(/output 0 is float32\[N\], not float32\[4, 4\]/)
+    expect(() => g.op("Add", [x, x], {}, { types: [{ type: "float32", shape: [4, 4] }] })).toThrow(
+      /output 0 is float32\[N\], not float32\[4, 4\]/
+    )
   })
   test("domains come from the table", () => {
     const g = new Graph("g")
@@ -133,8 +149,16 @@ describe("mistakes are errors where they are made", () => {
     ["too few inputs", () => g.op("Add", [f]), /^Add \(node Add_\d+\): 1 inputs\. It takes 2$/],
     ["too many inputs", () => g.op("Clip", [f, f, f, f]), /4 inputs\. It takes 1 to 3/],
     ["too many outputs", () => g.ops("Neg", [f], 2), /2 outputs\. It gives 1$/],
-    ["types that differ", () => g.op("Add", [f, n]), /inputs 0 and 1 have element types float32 and int64; inputs: #0 f: float32\[2, 3\], #1 n: int64\[N\]\. Insert a Cast/],
-    ["a type without the operator", () => g.op("Exp", [n]), /input 0 must be float32 or float64 or float16 or bfloat16, not int64/],
+    [
+      "types that differ",
+      () => g.op("Add", [f, n]),
+      /inputs 0 and 1 have element types float32 and int64; inputs: #0 f: float32\[2, 3\], #1 n: int64\[N\]\. Insert a Cast/
+    ],
+    [
+      "a type without the operator",
+      () => g.op("Exp", [n]),
+      /input 0 must be float32 or float64 or float16 or bfloat16, not int64/
+    ],
     ["shapes that don't broadcast", () => g.op("Mul", [f, g.constant("float32", [1, 2])]), /shapes don't broadcast/],
     ["inner dimensions", () => g.op("MatMul", [f, f]), /the inner dimensions: 3 and 2 differ/],
     [
@@ -146,21 +170,37 @@ describe("mistakes are errors where they are made", () => {
     ["elements of Reshape", () => g.op("Reshape", [f, i64(4, 2)]), /6 elements don't fill \[4, 2\]/],
     ["division in Reshape", () => g.op("Reshape", [f, i64(4, -1)]), /6 elements don't divide by the 4/],
     ["two -1 in Reshape", () => g.op("Reshape", [f, i64(-1, -1)]), /more than one -1/],
-    ["an axis out of range", () => g.op("Softmax", [f], { axis: 2 }), /axis 2 is outside rank 2; .*Use an axis in -2\.\.1/],
+    [
+      "an axis out of range",
+      () => g.op("Softmax", [f], { axis: 2 }),
+      /axis 2 is outside rank 2; .*Use an axis in -2\.\.1/
+    ],
     ["an axis twice", () => g.op("ReduceSum", [f, i64(0, -2)]), /axes \[0, -2\] repeat/],
     ["an index out of range", () => g.op("Gather", [f, i64(2)]), /index 2 is outside the 2 elements of axis 0/],
-    ["a scalar that should be a vector", () => g.op("Clip", [f, g.constant("float32", [0])]), /input 1 has rank 1, not 0/],
+    [
+      "a scalar that should be a vector",
+      () => g.op("Clip", [f, g.constant("float32", [0])]),
+      /input 1 has rank 1, not 0/
+    ],
     ["a size of Split", () => g.ops("Split", [f, i64(1, 1)], 2, { axis: 1 }), /the sizes add up to 2, axis 1 has 3/],
     ["too large a k", () => g.ops("TopK", [f, i64(4)], 2), /k = 4 exceeds the 3 elements of axis 1/],
     ["a permutation", () => g.op("Transpose", [f], { perm: [0, 0] }), /axes \[0, 0\] repeat/],
     ["an unknown attribute", () => g.op("Softmax", [f], { axes: 1 }), /unknown attribute axes\. It takes axis$/],
     ["a fraction for INT", () => g.op("Softmax", [f], { axis: 0.5 }), /attribute axis is no attribute value, not int/],
-    ["a number for FLOAT", () => g.op("LeakyRelu", [f], { alpha: 1 }), /attribute alpha is int, not float.*write float\(x\)/],
+    [
+      "a number for FLOAT",
+      () => g.op("LeakyRelu", [f], { alpha: 1 }),
+      /attribute alpha is int, not float.*write float\(x\)/
+    ],
     ["a missing attribute", () => g.op("Concat", [f, f]), /attribute axis is missing/],
     ["an absent input", () => g.op("Add", [f, undefined]), /input 1 is absent/],
     ["another tree", () => g.op("Neg", [other]), /belongs to another tree of graphs/],
     ["a value of a body", () => g.op("Neg", [inner]), /belongs to graph body, out of sight of graph g/],
-    ["a body of another graph", () => g.op("If", [g.input("c", "bool", [])], { then_branch: new Graph("lost"), else_branch: body }), /graph lost, no subgraph of g/],
+    [
+      "a body of another graph",
+      () => g.op("If", [g.input("c", "bool", [])], { then_branch: new Graph("lost"), else_branch: body }),
+      /graph lost, no subgraph of g/
+    ],
     ["numbers out of range", () => g.constant("int8", 128), /128 is no int8\. Give an integer in -128\.\.127/],
     ["fractions in integers", () => g.constant("int64", 0.5), /0\.5 is no int64/],
     ["dims", () => tensorData("float32", [2, 2], [1, 2, 3]), /3 values don't fill a float32 tensor of dims \[2, 2\]/],
@@ -186,14 +226,22 @@ describe("mistakes are errors where they are made", () => {
     }
     const float = branch((b) => b.op("Neg", [f]))
     const integer = branch((b) => b.op("Neg", [n]))
-    expect(() => g.op("If", [flag], { then_branch: float, else_branch: integer })).toThrow(/output 0 is .*float32\[2, 3\] or .*int64\[N\]/)
-    expect(() => g.ops("If", [flag], 2, { then_branch: float, else_branch: float })).toThrow(/outputs of branch: 1, expected 2/)
+    expect(() => g.op("If", [flag], { then_branch: float, else_branch: integer })).toThrow(
+      /output 0 is .*float32\[2, 3\] or .*int64\[N\]/
+    )
+    expect(() => g.ops("If", [flag], 2, { then_branch: float, else_branch: float })).toThrow(
+      /outputs of branch: 1, expected 2/
+    )
     expect(() => g.op("If", [n], { then_branch: float, else_branch: float })).toThrow(/input 0 must be bool, not int64/)
     const loop = g.subgraph("loop")
     loop.input("i", "int64", [])
     loop.output(loop.input("go", "bool", []))
     loop.output(loop.op("Neg", [loop.input("state", "float32", [5])]))
-    expect(() => g.op("Loop", [g.constant("int64", 1), undefined, f], { body: loop })).toThrow(/input 2 of body loop is state: float32\[5\], it gets float32\[2, 3\]/)
-    expect(() => g.op("Loop", [g.constant("int64", 1), undefined], { body: loop })).toThrow(/inputs of body loop: 3, expected 2/)
+    expect(() => g.op("Loop", [g.constant("int64", 1), undefined, f], { body: loop })).toThrow(
+      /input 2 of body loop is state: float32\[5\], it gets float32\[2, 3\]/
+    )
+    expect(() => g.op("Loop", [g.constant("int64", 1), undefined], { body: loop })).toThrow(
+      /inputs of body loop: 3, expected 2/
+    )
   })
 })

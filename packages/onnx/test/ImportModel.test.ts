@@ -1,13 +1,27 @@
 import { create } from "@bufbuild/protobuf"
 import { describe, expect, test } from "@jest/globals"
 import { readFileSync } from "node:fs"
-import { type AttributeValue, decodeModel, float, fromModel, Graph, printGraph, tensorData, tensorValues, toModel } from "../src/index.ts"
+import {
+  type AttributeValue,
+  decodeModel,
+  float,
+  fromModel,
+  Graph,
+  printGraph,
+  tensorData,
+  tensorValues,
+  toModel
+} from "../src/index.ts"
 import { AttributeProto_AttributeType as Kind, AttributeProtoSchema, type ModelProto } from "../src/onnx_pb.ts"
 import { numbers } from "./Ort.ts"
 
-const everything = () => decodeModel(new Uint8Array(readFileSync(new URL("./fixtures/everything.onnx", import.meta.url))))
+const everything = () =>
+  decodeModel(new Uint8Array(readFileSync(new URL("./fixtures/everything.onnx", import.meta.url))))
 
-/** The fixture without what a Graph can't hold: sequences, odd element types, odd attributes, external data that isn't there. */
+/**
+ * The fixture without what a Graph can't hold: sequences, odd element types, odd attributes, external data that isn't
+ * there.
+ */
 const tensorsOnly = (): ModelProto => {
   const model = everything()
   const graph = model.graph!
@@ -42,9 +56,16 @@ describe("a model of the reference implementation", () => {
       return branch_out__1
   return chosen
 `)
-    const data = Object.fromEntries([...graph.initializers].map(([{ name }, data]) => [name, Array.from(tensorValues(data) as ArrayLike<unknown>)]))
+    const data = Object.fromEntries(
+      [...graph.initializers].map(([{ name }, data]) => [name, Array.from(tensorValues(data) as ArrayLike<unknown>)])
+    )
     expect(data).toEqual({
-      weight: [1, 2, 3], zero: [0n], half: [0.5, -2], doubles: [0.1, 1e300], unsigned: [2n ** 64n - 1n], words: ["a", "é"],
+      weight: [1, 2, 3],
+      zero: [0n],
+      half: [0.5, -2],
+      doubles: [0.1, 1e300],
+      unsigned: [2n ** 64n - 1n],
+      words: ["a", "é"],
       sparse_bias: [5, 0, 7]
     })
     expect([...graph.metadata]).toEqual([["license", "Apache-2.0"], ["empty", ""]])
@@ -121,11 +142,18 @@ const old = (g: Graph, opset: number, finish?: () => void): ModelProto => {
 }
 
 /** A node in an old form, which the builder refuses. */
-const legacy = (opType: string, input: Array<string>, output: Array<string>, attributes: Record<string, AttributeValue>) => {
+const legacy = (
+  opType: string,
+  input: Array<string>,
+  output: Array<string>,
+  attributes: Record<string, AttributeValue>
+) => {
   const g = new Graph("donor")
   const inputs = input.map((name) => name === "" ? undefined : g.input(name, "float32", [1]))
   g.ops(opType, inputs, output.length, attributes, {
-    domain: "donor", types: output.map(() => ({ type: "float32" as const })), outputNames: output
+    domain: "donor",
+    types: output.map(() => ({ type: "float32" as const })),
+    outputNames: output
   })
   const node = toModel(g).graph!.node[0]!
   node.domain = ""
@@ -133,20 +161,21 @@ const legacy = (opType: string, input: Array<string>, output: Array<string>, att
 }
 
 describe("older opsets come in the form of opset 21", () => {
-  const cases: ReadonlyArray<readonly [string, number, Record<string, AttributeValue>, number, ReadonlyArray<number>]> = [
-    ["ReduceMean", 17, { axes: [1], keepdims: 0 }, 1, [2, 5]],
-    ["ReduceSum", 11, { axes: [1], keepdims: 0 }, 1, [6, 15]],
-    ["Unsqueeze", 12, { axes: [0] }, 1, [1, 2, 3, 4, 5, 6]],
-    ["Split", 12, { axis: 1, split: [1, 2] }, 2, [1, 4]],
-    ["Split", 17, { axis: 0 }, 2, [1, 2, 3]],
-    ["Slice", 9, { axes: [1], starts: [1], ends: [2 ** 63] }, 1, [2, 3, 5, 6]],
-    ["TopK", 9, { k: 1 }, 2, [3, 6]],
-    ["Pad", 10, { pads: [0, 1, 0, 0], value: float(9) }, 1, [9, 1, 2, 3, 9, 4, 5, 6]],
-    ["Clip", 10, { min: float(2), max: float(5) }, 1, [2, 2, 3, 4, 5, 5]],
-    ["Clip", 10, { max: float(5) }, 1, [1, 2, 3, 4, 5, 5]],
-    ["Dropout", 11, { ratio: float(0.5) }, 1, [1, 2, 3, 4, 5, 6]],
-    ["Hardmax", 12, {}, 1, [0, 0, 1, 0, 0, 1]]
-  ]
+  const cases: ReadonlyArray<readonly [string, number, Record<string, AttributeValue>, number, ReadonlyArray<number>]> =
+    [
+      ["ReduceMean", 17, { axes: [1], keepdims: 0 }, 1, [2, 5]],
+      ["ReduceSum", 11, { axes: [1], keepdims: 0 }, 1, [6, 15]],
+      ["Unsqueeze", 12, { axes: [0] }, 1, [1, 2, 3, 4, 5, 6]],
+      ["Split", 12, { axis: 1, split: [1, 2] }, 2, [1, 4]],
+      ["Split", 17, { axis: 0 }, 2, [1, 2, 3]],
+      ["Slice", 9, { axes: [1], starts: [1], ends: [2 ** 63] }, 1, [2, 3, 5, 6]],
+      ["TopK", 9, { k: 1 }, 2, [3, 6]],
+      ["Pad", 10, { pads: [0, 1, 0, 0], value: float(9) }, 1, [9, 1, 2, 3, 9, 4, 5, 6]],
+      ["Clip", 10, { min: float(2), max: float(5) }, 1, [2, 2, 3, 4, 5, 5]],
+      ["Clip", 10, { max: float(5) }, 1, [1, 2, 3, 4, 5, 5]],
+      ["Dropout", 11, { ratio: float(0.5) }, 1, [1, 2, 3, 4, 5, 6]],
+      ["Hardmax", 12, {}, 1, [0, 0, 1, 0, 0, 1]]
+    ]
   test.each(cases)("%s of opset %i", async (opType, opset, attributes, outputs, expected) => {
     const g = new Graph("g")
     g.input("x", "float32", [2, 3])

@@ -2,8 +2,22 @@ import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
 import { readFileSync } from "node:fs"
 import {
-  type AttributeValue, decodeModel, type Dim, type ElementType, elementTypes, encodeModel, float, floats, fromModel, Graph, OnnxError,
-  printGraph, stringTensor, tensorData, toModel, type Value
+  type AttributeValue,
+  decodeModel,
+  type Dim,
+  type ElementType,
+  elementTypes,
+  encodeModel,
+  float,
+  floats,
+  fromModel,
+  Graph,
+  OnnxError,
+  printGraph,
+  stringTensor,
+  tensorData,
+  toModel,
+  type Value
 } from "../src/index.ts"
 import { numbers } from "./Ort.ts"
 
@@ -35,18 +49,28 @@ describe("toModel", () => {
     expect(model.opsetImport.map(({ domain, version }) => [domain, version])).toEqual([["", 21n]])
     const ms = new Graph("ms")
     ms.op("QuickGelu", [ms.input("x", "float32", [1])])
-    expect(toModel(ms).opsetImport.map(({ domain, version }) => [domain, version])).toEqual([["", 21n], ["com.microsoft", 1n]])
+    expect(toModel(ms).opsetImport.map(({ domain, version }) => [domain, version])).toEqual([["", 21n], [
+      "com.microsoft",
+      1n
+    ]])
   })
   test("takes opset, IR version, producer and metadata", () => {
     const model = toModel(g, { opset: 23, irVersion: 11, producer: { name: "p", version: "2" }, metadata: { a: "b" } })
-    expect([model.irVersion, model.opsetImport[0]?.version, model.producerName, model.producerVersion]).toEqual([11n, 23n, "p", "2"])
+    expect([model.irVersion, model.opsetImport[0]?.version, model.producerName, model.producerVersion]).toEqual([
+      11n,
+      23n,
+      "p",
+      "2"
+    ])
     expect(model.metadataProps.map(({ key, value }) => [key, value])).toEqual([["a", "b"]])
   })
   test("raises the opset where a node needs it, unless it was asked for", () => {
     const newer = new Graph("newer")
     newer.op("BitCast", [newer.input("x", "float32", [1])], { to: "int32" })
     expect(toModel(newer).opsetImport[0]?.version).toBe(26n)
-    expect(() => toModel(newer, { opset: 21 })).toThrow("BitCast (node BitCast_0): it came with opset 26, the model is to have 21")
+    expect(() => toModel(newer, { opset: 21 })).toThrow(
+      "BitCast (node BitCast_0): it came with opset 26, the model is to have 21"
+    )
     expect(() => toModel(g, { opset: 17 })).toThrow(/form of opset 21/)
   })
   test("names known dimensions and leaves the others open", () => {
@@ -82,7 +106,7 @@ describe("toModel", () => {
   })
 })
 
-// ---------------------------------------------------------------------------------------------------------------- properties
+// ------------------------------------------------------------------------------------------------- properties
 
 const dim: fc.Arbitrary<Dim> = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom("B", "T", "2*T", "S+1"))
 const shape = fc.option(fc.array(dim, { maxLength: 4 }), { nil: undefined })
@@ -93,12 +117,17 @@ const attribute: fc.Arbitrary<AttributeValue> = fc.oneof(
   fc.array(fc.string(), { minLength: 1, maxLength: 4 }),
   fc.float().map(float),
   fc.array(fc.float(), { minLength: 1, maxLength: 4 }).map(floats),
-  fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { maxLength: 3 }).map((v) => tensorData("int64", [v.length], v)),
+  fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { maxLength: 3 }).map((v) =>
+    tensorData("int64", [v.length], v)
+  ),
   fc.array(fc.string(), { maxLength: 3 }).map((v) => stringTensor([v.length], v))
 )
 const type = fc.constantFrom<ElementType>(...elementTypes)
 
-/** A graph of unknown operators, whose types and attributes are arbitrary; every third node holds a body that uses outer values. */
+/**
+ * A graph of unknown operators, whose types and attributes are arbitrary; every third node holds a body that uses
+ * outer values.
+ */
 const graphs = fc.record({
   inputs: fc.array(fc.record({ type, shape }), { minLength: 1, maxLength: 3 }),
   nodes: fc.array(

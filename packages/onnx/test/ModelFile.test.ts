@@ -2,7 +2,18 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { decodeModel, encodeModel, ExternalTensor, fromModel, Graph, type ModelProto, readModel, tensorData, toModel, writeModel } from "../src/index.ts"
+import {
+  decodeModel,
+  encodeModel,
+  ExternalTensor,
+  fromModel,
+  Graph,
+  type ModelProto,
+  readModel,
+  tensorData,
+  toModel,
+  writeModel
+} from "../src/index.ts"
 import { run } from "./Ort.ts"
 
 let folder: string
@@ -129,10 +140,13 @@ describe("where external data may lie", () => {
     return path
   }
 
-  test.each(["../secret", "a/../../secret", "/etc/passwd", "C:\\secret", "..\\secret", "\\\\host\\share", ""])("not at %j", async (location) => {
-    await writeFile(join(folder, "secret"), new Uint8Array(12000))
-    await expect(readModel(await claim(location))).rejects.toThrow(/outside the model's folder/)
-  })
+  test.each(["../secret", "a/../../secret", "/etc/passwd", "C:\\secret", "..\\secret", "\\\\host\\share", ""])(
+    "not at %j",
+    async (location) => {
+      await writeFile(join(folder, "secret"), new Uint8Array(12000))
+      await expect(readModel(await claim(location))).rejects.toThrow(/outside the model's folder/)
+    }
+  )
   test("not behind a link that leads out", async () => {
     await writeFile(join(folder, "secret"), new Uint8Array(12000))
     const path = await claim("link")
@@ -149,8 +163,12 @@ describe("where external data may lie", () => {
   })
   test("not at offsets beyond the file, nor with a length that isn't the tensor's", async () => {
     const beyond = fromModel(await readModel(await claim("m.onnx_data", { offset: "4096" })))
-    expect(() => [...beyond.initializers.values()][0]!.bytes).toThrow(/has 12000 bytes, a tensor needs 12000 from 4096 on/)
-    await expect(claim("m.onnx_data", { length: "12" }).then(readModel).then(fromModel)).rejects.toThrow(/has 12 external bytes, not 12000/)
+    expect(() => [...beyond.initializers.values()][0]!.bytes).toThrow(
+      /has 12000 bytes, a tensor needs 12000 from 4096 on/
+    )
+    await expect(claim("m.onnx_data", { length: "12" }).then(readModel).then(fromModel)).rejects.toThrow(
+      /has 12 external bytes, not 12000/
+    )
     await expect(claim("m.onnx_data", { offset: "-1" }).then(readModel)).rejects.toThrow(/external offset "-1"/)
     await expect(claim("absent").then(readModel)).rejects.toThrow(/can't be opened/)
     await expect(readModel(join(folder, "none.onnx"))).rejects.toThrow(/can't be read/)
@@ -174,7 +192,11 @@ test("a model above 2 GiB goes to a second file by itself, is read lazily and ru
   expect(size).toBe(36 * 2 ** 26)
   expect(blocks * 512).toBeLessThan(2 ** 26)
   const proto = await readModel(path)
-  expect(external(proto)["last"]).toEqual({ location: "big.onnx_data", offset: String(35 * 2 ** 26), length: String(2 ** 26) })
+  expect(external(proto)["last"]).toEqual({
+    location: "big.onnx_data",
+    offset: String(35 * 2 ** 26),
+    length: String(2 ** 26)
+  })
   const read = [...fromModel(proto).initializers].find(([{ name }]) => name === "last")![1]
   expect(Buffer.from(read.bytes).equals(Buffer.from(last.buffer))).toBe(true)
   const y = (await run(path, { i: tensorData("int64", [2], [0, 15]) }))["y"]!.data as Float32Array

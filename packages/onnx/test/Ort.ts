@@ -1,6 +1,14 @@
 // Runs graphs with ONNX Runtime's JavaScript binding.
 import * as ort from "onnxruntime-node"
-import { type ElementType, encodeModel, type Graph, type ModelOptions, type TensorData, tensorValues, toModel } from "../src/index.ts"
+import {
+  type ElementType,
+  encodeModel,
+  type Graph,
+  type ModelOptions,
+  type TensorData,
+  tensorValues,
+  toModel
+} from "../src/index.ts"
 
 export type Feeds = Readonly<Record<string, TensorData>>
 
@@ -8,7 +16,8 @@ export type Feeds = Readonly<Record<string, TensorData>>
 const logSeverityLevel = 3
 
 const binding: Partial<Record<ElementType, Function>> = {
-  float16: Uint16Array, bool: Uint8Array
+  float16: Uint16Array,
+  bool: Uint8Array
 }
 
 const feed = (data: TensorData): ort.Tensor => {
@@ -36,11 +45,16 @@ export const run = async (
   }
 }
 
-export const runGraph = (graph: Graph, feeds: Feeds = {}, options?: ModelOptions): Promise<Record<string, ort.Tensor>> =>
-  run(encodeModel(toModel(graph, options)), feeds)
+export const runGraph = (
+  graph: Graph,
+  feeds: Feeds = {},
+  options?: ModelOptions
+): Promise<Record<string, ort.Tensor>> => run(encodeModel(toModel(graph, options)), feeds)
 
 /** The outputs of a graph as plain numbers. */
 export const numbers = async (graph: Graph, feeds: Feeds = {}): Promise<Record<string, Array<number>>> =>
   Object.fromEntries(
-    Object.entries(await runGraph(graph, feeds)).map(([name, { data }]) => [name, Array.from(data as ArrayLike<number | bigint>, Number)])
+    Object.entries(await runGraph(graph, feeds)).map((
+      [name, { data }]
+    ) => [name, Array.from(data as ArrayLike<number | bigint>, Number)])
   )

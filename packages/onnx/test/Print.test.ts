@@ -17,9 +17,16 @@ test("a graph as text", () => {
   const [top, at] = g.ops("TopK", [z, g.constant("int64", [1])], 2)
   g.output(g.op("Cast", [top!], { to: "float16" }), "half")
   g.output(at!, "at")
-  g.output(g.op("Custom", [any], {
-    list: [1, 2], words: ["u", "v"], text: "t", scales: floats([1, 0.5]), value: tensorData("int64", [2], [7, 8])
-  }, { domain: "my", types: [{ type: "string" }] }), "odd")
+  g.output(
+    g.op("Custom", [any], {
+      list: [1, 2],
+      words: ["u", "v"],
+      text: "t",
+      scales: floats([1, 0.5]),
+      value: tensorData("int64", [2], [7, 8])
+    }, { domain: "my", types: [{ type: "string" }] }),
+    "odd"
+  )
   expect(printGraph(g)).toBe(`graph example(x: float32[B, ?0, 4], flag: bool, any: int32[...])
   w = float32[4, 2] (32 bytes)
   names = string["a", "b\\n"]

@@ -12,7 +12,9 @@ const block = (language: string): string => {
 test("the example of the README runs and prints what it says", () => {
   const code = block("ts").replace(/import (\{.*\}) from "@ifrl\/onnx"/, "const $1 = onnx")
   const lines: Array<string> = []
-  const bytes = new Function("onnx", "console", `${code}; return bytes`)(onnx, { log: (line: string) => lines.push(line) })
+  const bytes = new Function("onnx", "console", `${code}; return bytes`)(onnx, {
+    log: (line: string) => lines.push(line)
+  })
   expect(lines).toEqual([block("text")])
   expect(onnx.decodeModel(bytes).graph?.name).toBe("example")
 })

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
-import { elementSize, type ElementType, elementTypes, Graph, stringTensor, tensorData, tensorValues } from "../src/index.ts"
+import {
+  elementSize,
+  type ElementType,
+  elementTypes,
+  Graph,
+  stringTensor,
+  tensorData,
+  tensorValues
+} from "../src/index.ts"
 import { runGraph } from "./Ort.ts"
 
 /** Floats of every magnitude, with the neighbourhood of halves' limits well represented. */
@@ -26,7 +34,9 @@ describe("halves round as ONNX Runtime's Cast does", () => {
     const data = tensorData(type, [floats.length], floats)
     const ours = new Uint16Array(data.bytes.buffer)
     const theirs = bits!.data as Uint16Array
-    const wrong = floats.flatMap((value, i) => value !== value || ours[i] === theirs[i] ? [] : [{ value, ours: ours[i], theirs: theirs[i] }])
+    const wrong = floats.flatMap((value, i) =>
+      value !== value || ours[i] === theirs[i] ? [] : [{ value, ours: ours[i], theirs: theirs[i] }]
+    )
     expect(wrong).toEqual([])
     expect(Array.from(tensorValues(data) as Float32Array)).toEqual(Array.from(back!.data as Float32Array))
   })
@@ -42,9 +52,19 @@ describe("halves round as ONNX Runtime's Cast does", () => {
 
 test("values come back, at their limits too", () => {
   const limits: Partial<Record<ElementType, ReadonlyArray<number | bigint>>> = {
-    int64: [-(2n ** 63n), 2n ** 63n - 1n], uint64: [0n, 2n ** 64n - 1n], int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1],
-    int16: [-32768, 32767], uint16: [0, 65535], int8: [-128, 127], uint8: [0, 255], bool: [0, 1], float32: [-0.5, Infinity],
-    float64: [0.1, -1e300], float16: [-2, 65504], bfloat16: [1, -3]
+    int64: [-(2n ** 63n), 2n ** 63n - 1n],
+    uint64: [0n, 2n ** 64n - 1n],
+    int32: [-(2 ** 31), 2 ** 31 - 1],
+    uint32: [0, 2 ** 32 - 1],
+    int16: [-32768, 32767],
+    uint16: [0, 65535],
+    int8: [-128, 127],
+    uint8: [0, 255],
+    bool: [0, 1],
+    float32: [-0.5, Infinity],
+    float64: [0.1, -1e300],
+    float16: [-2, 65504],
+    bfloat16: [1, -3]
   }
   for (const type of elementTypes.filter((type) => type !== "string")) {
     const values = limits[type]!

@@ -15,10 +15,14 @@ const groupQuery = (node: Inference) => {
   if (query === undefined) return [{ type, shape: undefined }, { type, shape: undefined }, { type, shape: undefined }]
   const [b, t, width] = query as [Dim, Dim, Dim]
   const own = divideDims(width, packed ? heads + 2 * kvHeads : heads)
-  if (own === undefined && typeof width === "number") node.fail(`${width} doesn't divide into heads`, "Check num_heads and kv_num_heads")
+  if (own === undefined && typeof width === "number") {
+    node.fail(`${width} doesn't divide into heads`, "Check num_heads and kv_num_heads")
+  }
   const keyWidth = packed ? undefined : node.ranked(1, 3)?.[2]
   const e = own ?? (keyWidth === undefined ? undefined : divideDims(keyWidth, kvHeads)) ?? node.fresh()
-  if (keyWidth !== undefined) node.unify([keyWidth, multiplyDims(e, kvHeads)], "the width of key, kv_num_heads times head size")
+  if (keyWidth !== undefined) {
+    node.unify([keyWidth, multiplyDims(e, kvHeads)], "the width of key, kv_num_heads times head size")
+  }
   const hidden = packed ? multiplyDims(e, heads) : width
   const past = node.has(3) ? node.shape(3) : undefined
   const total = node.contents(6)?.[0]
@@ -64,8 +68,17 @@ export const fusedAttention: OperatorTable = {
     optional: [1, 2, 3, 4],
     outputs: [1, 4],
     attributes: {
-      num_heads: "int", kv_num_heads: "int", scale: "float", softcap: "float", local_window_size: "int", do_rotary: "int",
-      rotary_interleaved: "int", smooth_softmax: "int", qk_output: "int", kv_cache_bit_width: "int", k_quant_type: "string",
+      num_heads: "int",
+      kv_num_heads: "int",
+      scale: "float",
+      softcap: "float",
+      local_window_size: "int",
+      do_rotary: "int",
+      rotary_interleaved: "int",
+      smooth_softmax: "int",
+      qk_output: "int",
+      kv_cache_bit_width: "int",
+      k_quant_type: "string",
       v_quant_type: "string"
     },
     infer: groupQuery

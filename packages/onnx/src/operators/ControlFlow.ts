@@ -7,7 +7,9 @@ import { formatShape, joinShapes, mergeShapes, type Shape } from "../Shape.ts"
 
 const body = (node: Inference, name: string): Graph => {
   const value = node.attributes[name]
-  return value !== undefined && isGraph(value) ? value : node.fail(`attribute ${name} is missing`, `Give the subgraph ${name}`)
+  return value !== undefined && isGraph(value)
+    ? value
+    : node.fail(`attribute ${name} is missing`, `Give the subgraph ${name}`)
 }
 
 const count = (node: Inference, what: string, actual: number, expected: number): void => {
@@ -25,7 +27,10 @@ const accepts = (node: Inference, graph: Graph, index: number, given: ValueType)
   }
 }
 
-/** What a loop-carried value is after any number of iterations: the body keeps a size that it gives back as it took it. */
+/**
+ * What a loop-carried value is after any number of iterations: the body keeps a size that it gives back as it took
+ * it.
+ */
 const carried = (node: Inference, graph: Graph, index: number, outIndex: number, initial: ValueType): ValueType => {
   const formal = graph.inputs[index]!
   const out = graph.outputs[outIndex]!
@@ -38,7 +43,10 @@ const carried = (node: Inference, graph: Graph, index: number, outIndex: number,
   return { type: out.type, shape: out.shape.map((dim, i) => keeps(dim, i) ? initial.shape![i]! : node.fresh()) }
 }
 
-/** The shape of a body's output seen from outside: symbols that only the body's inputs name become what was given for them. */
+/**
+ * The shape of a body's output seen from outside: symbols that only the body's inputs name become what was given for
+ * them.
+ */
 const seenOutside = (graph: Graph, actual: ReadonlyArray<Shape | undefined>, shape: Shape): Shape => {
   const values = new Map<string, Dim>()
   for (const [i, formal] of graph.inputs.entries()) {
@@ -96,7 +104,11 @@ export const controlFlow: OperatorTable = {
     inputs: [1, variadic],
     outputs: [1, variadic],
     attributes: {
-      body: "graph", num_scan_inputs: "int", scan_input_axes: "ints", scan_input_directions: "ints", scan_output_axes: "ints",
+      body: "graph",
+      num_scan_inputs: "int",
+      scan_input_axes: "ints",
+      scan_input_directions: "ints",
+      scan_output_axes: "ints",
       scan_output_directions: "ints"
     },
     infer: (node) => {

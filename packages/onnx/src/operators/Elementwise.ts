@@ -23,8 +23,10 @@ const zip = (f: (a: Dim, b: Dim) => Dim | undefined) => (node: Inference): Reado
   const a = node.contents(0)
   const b = node.contents(1)
   if (a === undefined || b === undefined || a.length !== b.length && a.length !== 1 && b.length !== 1) return undefined
-  const dims = Array.from({ length: Math.max(a.length, b.length) }, (_, i) =>
-    f(a.length === 1 ? a[0]! : a[i]!, b.length === 1 ? b[0]! : b[i]!))
+  const dims = Array.from(
+    { length: Math.max(a.length, b.length) },
+    (_, i) => f(a.length === 1 ? a[0]! : a[i]!, b.length === 1 ? b[0]! : b[i]!)
+  )
   return dims.every((dim) => dim !== undefined) ? dims : undefined
 }
 
@@ -36,7 +38,10 @@ const binary = (types: ReadonlyArray<ElementType>, f?: (a: Dim, b: Dim) => Dim |
     f === undefined ? {} : { contents: zip(f) }
   )
 
-const compare = (types: ReadonlyArray<ElementType>, more: { readonly contents?: NonNullable<Operator["contents"]> } = {}) =>
+const compare = (
+  types: ReadonlyArray<ElementType>,
+  more: { readonly contents?: NonNullable<Operator["contents"]> } = {}
+) =>
   operator([2, 2], {}, (node) => {
     checked(node, types)
     return { type: "bool", shape: node.broadcast(0, 1) }
@@ -78,8 +83,30 @@ const anyType: ReadonlyArray<ElementType> = [...numericTypes, "bool", "string"]
 export const elementwise: OperatorTable = {
   ...table(
     [
-      "Exp", "Log", "Sqrt", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh",
-      "Sigmoid", "Tanh", "Softplus", "Softsign", "HardSwish", "Mish", "Floor", "Ceil", "Round"
+      "Exp",
+      "Log",
+      "Sqrt",
+      "Reciprocal",
+      "Sin",
+      "Cos",
+      "Tan",
+      "Asin",
+      "Acos",
+      "Atan",
+      "Sinh",
+      "Cosh",
+      "Asinh",
+      "Acosh",
+      "Atanh",
+      "Sigmoid",
+      "Tanh",
+      "Softplus",
+      "Softsign",
+      "HardSwish",
+      "Mish",
+      "Floor",
+      "Ceil",
+      "Round"
     ],
     unary(floatTypes)
   ),
@@ -96,7 +123,7 @@ export const elementwise: OperatorTable = {
   Sub: binary(numericTypes, subtractDims),
   Mul: binary(numericTypes, multiplyDims),
   Div: binary(numericTypes, quotient),
-  Mod: binary(numericTypes, numbersOnly((a, b) => b === 0 ? undefined : a - b * Math.floor(a / b)), { fmod: "int" }),
+  Mod: binary(numericTypes, numbersOnly((a, b) => a >= 0 && b > 0 ? a % b : undefined), { fmod: "int" }),
   PRelu: operator([2, 2], {}, (node) => {
     // Unlike in arithmetic, the slope broadcasts to the input and not the other way round.
     const type = checked(node, numericTypes)

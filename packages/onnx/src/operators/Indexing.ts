@@ -44,7 +44,10 @@ const gatherND = (node: Inference): Shape | undefined => {
   if (data === undefined || indices === undefined || typeof depth !== "number") return undefined
   const batch = node.int("batch_dims", 0)
   if (batch + depth > data.length) {
-    node.fail(`indices of length ${depth} after ${batch} batch axes exceed rank ${data.length}`, "Shorten the last axis of indices")
+    node.fail(
+      `indices of length ${depth} after ${batch} batch axes exceed rank ${data.length}`,
+      "Shorten the last axis of indices"
+    )
   }
   return [...indices.slice(0, -1), ...data.slice(batch + depth)]
 }
@@ -88,7 +91,10 @@ export const indexing: OperatorTable = {
       if (data === undefined || indices === undefined || updates === undefined || typeof depth !== "number") return
       const expected = [...indices.slice(0, -1), ...data.slice(depth)]
       if (expected.length !== updates.length) {
-        node.fail(`updates have rank ${updates.length}, not ${expected.length}`, `Give updates [${expected.join(", ")}]`)
+        node.fail(
+          `updates have rank ${updates.length}, not ${expected.length}`,
+          `Give updates [${expected.join(", ")}]`
+        )
       }
       expected.forEach((dim, i) => node.unify([dim, updates[i]!], `dimension ${i} of updates`))
     })
@@ -101,18 +107,29 @@ export const indexing: OperatorTable = {
     const axis = node.axis(node.int("axis", -1), shape.length + 1)
     return { type, shape: [...shape.slice(0, axis), depth ?? node.fresh(), ...shape.slice(axis)] }
   }),
-  NonZero: operator([1, 1], {}, (node) => ({ type: "int64", shape: [node.shape(0)?.length ?? node.fresh(), node.fresh()] })),
+  NonZero: operator(
+    [1, 1],
+    {},
+    (node) => ({ type: "int64", shape: [node.shape(0)?.length ?? node.fresh(), node.fresh()] })
+  ),
   Constant: operator(
     [0, 0],
     {
-      value: "tensor", value_float: "float", value_floats: "floats", value_int: "int", value_ints: "ints", value_string: "string",
+      value: "tensor",
+      value_float: "float",
+      value_floats: "floats",
+      value_int: "int",
+      value_ints: "ints",
+      value_string: "string",
       value_strings: "strings"
     },
     (node) => {
       const { value, value_float, value_floats, value_int, value_ints, value_string, value_strings } = node.attributes
       if (value !== undefined && isTensor(value)) return { type: value.type, shape: value.dims }
       if (value_float !== undefined) return { type: "float32", shape: [] }
-      if (value_floats !== undefined) return { type: "float32", shape: [lengthOf((value_floats as { float: unknown }).float)] }
+      if (value_floats !== undefined) {
+        return { type: "float32", shape: [lengthOf((value_floats as { float: unknown }).float)] }
+      }
       if (value_int !== undefined) return { type: "int64", shape: [] }
       if (value_ints !== undefined) return { type: "int64", shape: [lengthOf(value_ints)] }
       if (value_string !== undefined) return { type: "string", shape: [] }

@@ -52,7 +52,11 @@ const squeezed = (node: Inference): Shape | undefined => {
   const shape = node.shape(0)
   const given = node.axesOf(1)
   if (shape === undefined || given === "unknown") return undefined
-  if (given === undefined) return shape.every((dim) => typeof dim === "number") ? shape.filter((dim) => dim !== 1) : undefined
+  if (given === undefined) {
+    return shape.every((dim) => typeof dim === "number")
+      ? shape.filter((dim) => dim !== 1)
+      : undefined
+  }
   const axes = node.axes(given, shape.length)
   for (const axis of axes) {
     const dim = shape[axis]!
@@ -87,7 +91,9 @@ const split = (node: Inference) => {
   const total = shape[axis]!
   const sizes = node.contents(1)
   if (sizes !== undefined) {
-    if (sizes.length !== node.outputs) node.fail(`${sizes.length} sizes for ${node.outputs} outputs`, "Give one size an output")
+    if (sizes.length !== node.outputs) {
+      node.fail(`${sizes.length} sizes for ${node.outputs} outputs`, "Give one size an output")
+    }
     const sum = sizes.reduce(addDims, 0)
     if (typeof sum === "number" && typeof total === "number" && sum !== total) {
       node.fail(`the sizes add up to ${sum}, axis ${axis} has ${total}`, "Make the sizes add up")
@@ -107,8 +113,8 @@ const far = 2 ** 31 - 1
 const nonNegative = (dim: Dim): boolean => typeof dim === "number" ? dim >= 0 : !dim.includes("-")
 
 /**
- * How many elements start..end by step takes of a dimension, or undefined when that can't be told. Symbols stand for sizes of at
- * least 1, and a symbolic start or end is taken to lie within the dimension.
+ * How many elements start..end by step takes of a dimension, or undefined when that can't be told. Symbols stand for
+ * sizes of at least 1, and a symbolic start or end is taken to lie within the dimension.
  */
 const sliceLength = (dim: Dim, start: Dim, end: Dim, step: number): Dim | undefined => {
   if (typeof dim === "number" && typeof start === "number" && typeof end === "number") {
@@ -186,7 +192,9 @@ export const layout: OperatorTable = {
   Transpose: operator([1, 1], { perm: "ints" }, (node) => {
     const shape = node.shape(0)
     const perm = node.ints("perm")
-    if (shape === undefined) return { type: node.type(0), shape: perm === undefined ? undefined : node.unknownShape(perm.length) }
+    if (shape === undefined) {
+      return { type: node.type(0), shape: perm === undefined ? undefined : node.unknownShape(perm.length) }
+    }
     if (perm === undefined) return { type: node.type(0), shape: shape.toReversed() }
     if (perm.length !== shape.length || node.axes(perm, shape.length).length !== shape.length) {
       node.fail(`perm [${perm.join(", ")}] is no permutation of ${shape.length} axes`, "Name every axis once")
@@ -229,9 +237,15 @@ export const layout: OperatorTable = {
     node.expectType(1, "int64")
     const type = node.type(0)
     const target = node.contents(1)
-    if (target === undefined) return { type, shape: undefined }
+    if (target === undefined) {
+      const [rank, length] = [node.shape(0)?.length, node.ranked(1, 1)?.[0]]
+      const known = rank !== undefined && typeof length === "number"
+      return { type, shape: known ? node.unknownShape(Math.max(rank, length)) : undefined }
+    }
     const shape = broadcast([node.shape(0), target], node.fresh)
-    return shape === "conflict" ? node.fail(`input 0 doesn't expand to [${target.join(", ")}]`, "Dimensions must be equal or 1") : { type, shape }
+    return shape === "conflict"
+      ? node.fail(`input 0 doesn't expand to [${target.join(", ")}]`, "Dimensions must be equal or 1")
+      : { type, shape }
   }),
   Tile: operator([2, 2], {}, (node) => {
     node.expectType(1, "int64")

@@ -15,19 +15,21 @@ const checkScale = (node: Inference, ...indices: ReadonlyArray<number>): void =>
   const last = node.shape(0)?.at(-1)
   for (const index of indices) {
     const dim = node.has(index) ? node.shape(index)?.at(-1) : undefined
-    if (last !== undefined && dim !== undefined && dim !== 1) node.unify([last, dim], `the last dimension of inputs 0 and ${index}`)
+    if (last !== undefined && dim !== undefined && dim !== 1) {
+      node.unify([last, dim], `the last dimension of inputs 0 and ${index}`)
+    }
   }
 }
 
 const layerNormalization = (inputs: readonly [number, number], outputs: number): Operator => ({
   inputs,
   outputs: [1, outputs],
-  attributes: { axis: "int", epsilon: "float", stash_type: "int" },
+  attributes: { axis: "int", epsilon: "float", stash_type: "elementType" },
   infer: (node) => {
     node.expectType(0, ...floatTypes)
     checkScale(node, 1, 2)
     const y = { type: node.type(1), shape: node.shape(0) }
-    const stats = statistics(node, node.type(0) === "float64" ? "float64" : "float32")
+    const stats = statistics(node, node.elementType("stash_type") ?? "float32")
     return [y, stats, stats].slice(0, outputs)
   }
 })
@@ -51,7 +53,7 @@ export const normalization: OperatorTable = {
   LayerNormalization: layerNormalization([2, 3], 3),
   // ONNX Runtime's name for RMS normalization, which it registers among the ONNX operators.
   SimplifiedLayerNormalization: layerNormalization([2, 2], 2),
-  RMSNormalization: operator([2, 2], { axis: "int", epsilon: "float", stash_type: "int" }, (node) => {
+  RMSNormalization: operator([2, 2], { axis: "int", epsilon: "float", stash_type: "elementType" }, (node) => {
     node.expectType(0, ...floatTypes)
     checkScale(node, 1)
     return { type: node.type(1), shape: node.shape(0) }

@@ -10,7 +10,9 @@ const swapLast = (shape: Shape): Shape => [...shape.slice(0, -2), shape.at(-1)!,
 const matmul = (node: Inference, transA = false, transB = false): Shape | undefined => {
   const [a, b] = [node.shape(0), node.shape(1)]
   if (a === undefined || b === undefined) return undefined
-  if (a.length === 0 || b.length === 0) node.fail("a scalar can't be multiplied", "Use Mul, or give tensors of rank 1 or more")
+  if (a.length === 0 || b.length === 0) {
+    node.fail("a scalar can't be multiplied", "Use Mul, or give tensors of rank 1 or more")
+  }
   const left = a.length === 1 ? [1, a[0]!] : transA ? swapLast(a) : a
   const right = b.length === 1 ? [b[0]!, 1] : transB ? swapLast(b) : b
   node.unify([left.at(-1)!, right.at(-2)!], "the inner dimensions")
@@ -50,7 +52,10 @@ export const products: OperatorTable = {
     const [left, right] = equation.split("->")
     const terms = left!.split(",")
     if (terms.length !== node.inputs.length) {
-      node.fail(`equation "${equation}" has ${terms.length} terms for ${node.inputs.length} inputs`, "Give one term an input")
+      node.fail(
+        `equation "${equation}" has ${terms.length} terms for ${node.inputs.length} inputs`,
+        "Give one term an input"
+      )
     }
     if (equation.includes(".")) return { type, shape: undefined }
     const sizes = new Map<string, Dim>()
@@ -63,10 +68,13 @@ export const products: OperatorTable = {
       }
     }
     const labels = [...terms.join("")]
-    const output = right ?? labels.filter((label) => labels.indexOf(label) === labels.lastIndexOf(label)).sort().join("")
+    const output = right ??
+      labels.filter((label) => labels.indexOf(label) === labels.lastIndexOf(label)).sort().join("")
     return {
       type,
-      shape: [...output].map((label) => sizes.get(label) ?? node.fail(`label ${label} has no input`, "Correct the equation"))
+      shape: [...output].map((label) =>
+        sizes.get(label) ?? node.fail(`label ${label} has no input`, "Correct the equation")
+      )
     }
   })
 }

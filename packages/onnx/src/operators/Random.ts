@@ -15,10 +15,14 @@ export const random: OperatorTable = {
     type: node.elementType("dtype") ?? node.type(0),
     shape: node.shape(0)
   })),
-  RandomUniform: operator([0, 0], { ...seeded, dtype: "elementType", low: "float", high: "float", shape: "ints" }, (node) => ({
-    type: node.elementType("dtype") ?? "float32",
-    shape: node.ints("shape") ?? node.fail("attribute shape is missing", "Give the integers of shape")
-  })),
+  RandomUniform: operator(
+    [0, 0],
+    { ...seeded, dtype: "elementType", low: "float", high: "float", shape: "ints" },
+    (node) => ({
+      type: node.elementType("dtype") ?? "float32",
+      shape: node.ints("shape") ?? node.fail("attribute shape is missing", "Give the integers of shape")
+    })
+  ),
   Bernoulli: operator([1, 1], { ...seeded, dtype: "elementType" }, (node) => ({
     type: node.elementType("dtype") ?? node.type(0),
     shape: node.shape(0)
@@ -52,7 +56,10 @@ export const random: OperatorTable = {
       if (scores !== undefined && labels !== undefined) {
         const expected = [scores[0]!, ...scores.slice(2)]
         if (expected.length !== labels.length) {
-          node.fail(`labels have rank ${labels.length}, not ${expected.length}`, "Scores are [N, C, ...], labels [N, ...]")
+          node.fail(
+            `labels have rank ${labels.length}, not ${expected.length}`,
+            "Scores are [N, C, ...], labels [N, ...]"
+          )
         }
         expected.forEach((dim, i) => node.unify([dim, labels[i]!], `dimension ${i} of labels`))
       }

@@ -17,15 +17,20 @@ const reduced = (node: Inference): Shape | undefined => {
 }
 
 const reduction = (contents?: (dims: ReadonlyArray<Dim>) => Dim): Operator =>
-  operator([1, 2], { keepdims: "int", noop_with_empty_axes: "int" }, (node) => {
-    node.expectType(1, "int64")
-    return { type: node.type(0), shape: reduced(node) }
-  }, contents === undefined ? {} : {
-    contents: (node) => {
-      const dims = node.contents(0)
-      return dims === undefined ? undefined : [contents(dims)]
+  operator(
+    [1, 2],
+    { keepdims: "int", noop_with_empty_axes: "int" },
+    (node) => {
+      node.expectType(1, "int64")
+      return { type: node.type(0), shape: reduced(node) }
+    },
+    contents === undefined ? {} : {
+      contents: (node) => {
+        const dims = node.contents(0)
+        return dims === undefined ? undefined : [contents(dims)]
+      }
     }
-  })
+  )
 
 const argument = operator([1, 1], { axis: "int", keepdims: "int", select_last_index: "int" }, (node) => {
   const shape = node.shape(0)
@@ -33,7 +38,9 @@ const argument = operator([1, 1], { axis: "int", keepdims: "int", select_last_in
   const axis = node.axis(node.int("axis", 0), shape.length)
   return {
     type: "int64",
-    shape: node.int("keepdims", 1) === 0 ? shape.filter((_, i) => i !== axis) : shape.map((dim, i) => i === axis ? 1 : dim)
+    shape: node.int("keepdims", 1) === 0
+      ? shape.filter((_, i) => i !== axis)
+      : shape.map((dim, i) => i === axis ? 1 : dim)
   }
 })
 
@@ -47,7 +54,17 @@ const alongAxis = (attributes: Operator["attributes"]) =>
 
 export const reductions: OperatorTable = {
   ...table(
-    ["ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSum", "ReduceSumSquare"],
+    [
+      "ReduceMean",
+      "ReduceMax",
+      "ReduceMin",
+      "ReduceL1",
+      "ReduceL2",
+      "ReduceLogSum",
+      "ReduceLogSumExp",
+      "ReduceSum",
+      "ReduceSumSquare"
+    ],
     reduction()
   ),
   ReduceProd: reduction(productDims),

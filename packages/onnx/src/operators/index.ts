@@ -12,7 +12,15 @@ import { reductions } from "./Reduction.ts"
 /** Operators by domain. */
 export const operators: Readonly<Record<string, OperatorTable>> = {
   "": {
-    ...elementwise, ...products, ...reductions, ...layout, ...indexing, ...controlFlow, ...normalization, ...attention, ...random
+    ...elementwise,
+    ...products,
+    ...reductions,
+    ...layout,
+    ...indexing,
+    ...controlFlow,
+    ...normalization,
+    ...attention,
+    ...random
   },
   "com.microsoft": { ...fusedProducts, ...fusedNormalization, ...fusedAttention }
 }
