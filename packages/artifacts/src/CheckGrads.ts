@@ -18,7 +18,7 @@ export interface CheckGradsOptions {
   /** Where to check. float64 tensors are differentiated by, others (indices, ...) stay fixed. */
   readonly inputs: Readonly<Record<string, TensorData>>
   readonly runner: Runner
-  /** The float64 inputs to check; by default all. */
+  /** The float inputs to check; by default all of float64. In float32 take a large step, and expect about 1e-4 at best. */
   readonly wrt?: ReadonlyArray<string>
   /** Declared shapes by input, instead of the exact ones: symbolic dimensions, or undefined for an unknown rank. */
   readonly shapes?: Readonly<Record<string, Shape | undefined>>
@@ -77,7 +77,7 @@ export const checkGrads = async (options: CheckGradsOptions): Promise<ReadonlyAr
     const x = doubles(inputs[name]!)
     const direction = x.map(() => random() * 2 - 1)
     const along = async (t: number): Promise<number> => {
-      const moved = tensorData("float64", inputs[name]!.dims, x.map((value, i) => value + t * direction[i]!))
+      const moved = tensorData(inputs[name]!.type, inputs[name]!.dims, x.map((value, i) => value + t * direction[i]!))
       return doubles((await run({ ...inputs, [name]: moved })).loss!)[0]!
     }
     const near = (await along(step / 2)) - (await along(-step / 2))

@@ -55,10 +55,9 @@ const weights = float("weights", grid)
 
 interface Tokens {
   readonly g: Emit
-  /** [B, T] each; `active` is 1 where the weight isn't 0. */
+  /** [B, T] each. */
   readonly logProbs: Value
   readonly entropy: Value
-  readonly active: Value
 }
 
 const tokensOf = ({ graph, inputs, model }: LossSite, loss: string): Tokens => {
@@ -70,9 +69,7 @@ const tokensOf = ({ graph, inputs, model }: LossSite, loss: string): Tokens => {
     weight: needs(model.head, "head", loss),
     labels: g.reshape(token, [-1])
   })
-  const weight = inputs.weights!
-  const active = g.cast(g.op("Not", [g.compare("Equal", weight, 0)]), weight.type)
-  return { g, logProbs: g.like(logProbs, token), entropy: g.like(entropy, token), active }
+  return { g, logProbs: g.like(logProbs, token), entropy: g.like(entropy, token) }
 }
 
 const perToken = ({ entropy, logProbs }: Tokens) => ({ log_probs: logProbs, entropy })
@@ -82,9 +79,10 @@ const crossEntropy = (name: string): Pick<LossSpec, "inputs" | "build"> => ({
   inputs: [labels, weights],
   build: (site) => {
     const tokens = tokensOf(site, name)
-    const { active, g, logProbs } = tokens
-    const loss = g.neg(g.sumAll(g.mul(logProbs, site.inputs.weights!)))
-    return { loss, outputs: perToken(tokens), metrics: { tokens: g.sumAll(active) } }
+    const { g, logProbs } = tokens
+    const weight = site.inputs.weights!
+    const loss = g.neg(g.sumAll(g.mul(logProbs, weight)))
+    return { loss, outputs: perToken(tokens), metrics: { tokens: g.sumAll(activeOf(g, weight)) } }
   }
 })
 
@@ -108,11 +106,58 @@ export const k3 = (g: Emit, d: Value): Value => {
 /** Log-ratios beyond this many nats count as this many: exp stays finite, also for tokens that carry no weight. */
 const longestLogRatio = 20
 
+export interface PolicyObjective {
+  /** Log-probabilities of the tokens now, when they were sampled, and under the reference model; any one shape. */
+  readonly logProbs: Value
+  readonly oldLogProbs: Value
+  readonly refLogProbs?: Value | undefined
+  readonly advantages: Value
+  /** Mask and normalisation. */
+  readonly weights: Value
+  /** Scalars. */
+  readonly clipLow: Value
+  readonly clipHigh: Value
+  readonly klCoefficient?: Value | undefined
+}
+
+/** 1 where a weight isn't 0. */
+const activeOf = (g: Emit, weights: Value): Value =>
+  g.cast(g.op("Not", [g.compare("Equal", weights, 0)]), weights.type)
+
 /**
  * loss = sum -weight min(r A, clip(r, 1 - clip_low, 1 + clip_high) A), r = exp(log p - old log p) (PPO, Schulman et al. 2017; the
- * bounds apart as in DAPO), with `kl` plus kl_coefficient * weight * k3. Metrics are sums over tokens with weight: `tokens`; `clipped_low` and
- * `clipped_high`, tokens whose gradient the lower or upper bound took away; `ratio`, r; `old_kl`, old log p - log p; `kl`, k3.
+ * bounds apart as in DAPO), with reference log-probs plus kl_coefficient * weight * k3. Metrics are sums over tokens with
+ * weight: `tokens`; `clipped_low` and `clipped_high`, tokens whose gradient the lower or upper bound took away; `ratio`, r;
+ * `old_kl`, old log p - log p; `kl`, k3.
  */
+export const policyObjective = (g: Emit, site: PolicyObjective): Pick<LossResult, "loss" | "metrics"> => {
+  const { advantages, clipHigh, clipLow, klCoefficient, logProbs, oldLogProbs, refLogProbs, weights } = site
+  const active = activeOf(g, weights)
+  const change = g.sub(logProbs, oldLogProbs)
+  const [least, most] = [g.scalar(-longestLogRatio, logProbs), g.scalar(longestLogRatio, logProbs)]
+  const ratio = g.exp(g.op("Clip", [change, least, most]))
+  const low = g.from(1, clipLow)
+  const high = g.shift(clipHigh, 1)
+  const clipped = g.op("Min", [g.op("Max", [ratio, low]), high])
+  const objective = g.op("Min", [g.mul(ratio, advantages), g.mul(clipped, advantages)])
+  const penalty = refLogProbs === undefined ? undefined : k3(g, g.sub(refLogProbs, logProbs))
+  const reward = penalty === undefined ? objective : g.sub(objective, g.mul(penalty, klCoefficient!))
+  const count = (...conditions: Array<Value>) =>
+    g.sumAll(conditions.reduce((sum, condition) => g.mul(sum, g.cast(condition, active.type)), active))
+  const total = (value: Value) => g.sumAll(g.mul(active, value))
+  return {
+    loss: g.neg(g.sumAll(g.mul(weights, reward))),
+    metrics: {
+      tokens: g.sumAll(active),
+      clipped_low: count(g.compare("Less", ratio, low), g.compare("Less", advantages, 0)),
+      clipped_high: count(g.compare("Greater", ratio, high), g.compare("Greater", advantages, 0)),
+      ratio: total(ratio),
+      old_kl: g.neg(total(change)),
+      ...(penalty === undefined ? {} : { kl: total(penalty) })
+    }
+  }
+}
+
 const clippedObjective = (name: string, kl: boolean): Pick<LossSpec, "inputs" | "build"> => ({
   inputs: [
     labels, weights, float("advantages", grid), float("old_log_probs", grid),
@@ -122,33 +167,18 @@ const clippedObjective = (name: string, kl: boolean): Pick<LossSpec, "inputs" | 
   ],
   build: (site) => {
     const tokens = tokensOf(site, name)
-    const { active, g, logProbs } = tokens
-    const { advantages, clip_high, clip_low, kl_coefficient, old_log_probs, ref_log_probs, weights } = site.inputs as Record<string, Value> &
-      Record<"advantages" | "clip_high" | "clip_low" | "old_log_probs" | "weights", Value>
-    const bound = g.scalar(longestLogRatio, logProbs)
-    const change = g.sub(logProbs, old_log_probs)
-    const ratio = g.exp(g.op("Clip", [change, g.neg(bound), bound]))
-    const low = g.from(1, clip_low)
-    const high = g.shift(clip_high, 1)
-    const clipped = g.op("Min", [g.op("Max", [ratio, low]), high])
-    const objective = g.op("Min", [g.mul(ratio, advantages), g.mul(clipped, advantages)])
-    const penalty = kl ? k3(g, g.sub(ref_log_probs!, logProbs)) : undefined
-    const reward = penalty === undefined ? objective : g.sub(objective, g.mul(penalty, kl_coefficient!))
-    const count = (...conditions: Array<Value>) =>
-      g.sumAll(conditions.reduce((sum, condition) => g.mul(sum, g.cast(condition, active.type)), active))
-    const total = (value: Value) => g.sumAll(g.mul(active, value))
-    return {
-      loss: g.neg(g.sumAll(g.mul(weights, reward))),
-      outputs: perToken(tokens),
-      metrics: {
-        tokens: g.sumAll(active),
-        clipped_low: count(g.compare("Less", ratio, low), g.compare("Less", advantages, 0)),
-        clipped_high: count(g.compare("Greater", ratio, high), g.compare("Greater", advantages, 0)),
-        ratio: total(ratio),
-        old_kl: g.neg(total(change)),
-        ...(penalty === undefined ? {} : { kl: total(penalty) })
-      }
-    }
+    const { inputs } = site
+    const objective = policyObjective(tokens.g, {
+      logProbs: tokens.logProbs,
+      oldLogProbs: inputs.old_log_probs!,
+      refLogProbs: inputs.ref_log_probs,
+      advantages: inputs.advantages!,
+      weights: inputs.weights!,
+      clipLow: inputs.clip_low!,
+      clipHigh: inputs.clip_high!,
+      klCoefficient: inputs.kl_coefficient
+    })
+    return { ...objective, outputs: perToken(tokens) }
   }
 })
 
@@ -171,7 +201,7 @@ const classification: Pick<LossSpec, "inputs" | "build"> = {
     const logProbs = g.op("LogSoftmax", [logits], { axis: -1 })
     const chosen = g.squeeze(g.op("GatherElements", [logProbs, g.unsqueeze(inputs.labels!, [1])], { axis: 1 }), [1])
     const weight = inputs.weights!
-    const active = g.cast(g.op("Not", [g.compare("Equal", weight, 0)]), weight.type)
+    const active = activeOf(g, weight)
     const best = g.op("Equal", [g.op("ArgMax", [logits], { axis: 1, keepdims: 0 }), inputs.labels!])
     return {
       loss: g.neg(g.sumAll(g.mul(weight, chosen))),
