@@ -5,6 +5,7 @@
  * change it (names, dtypes, cache and generation defaults, notes of other tools) and are ignored.
  */
 import { Result } from "effect"
+import { isRecord } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 
 /** Everything that decides a decoder's computation. Letters are the project's dimension legend. */
@@ -53,12 +54,11 @@ export const families: Readonly<Record<string, Family>> = {
 type Json = Readonly<Record<string, unknown>>
 type Refusal = readonly [problem: string, remedy: string]
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 const show = (value: unknown) => JSON.stringify(value)
 
 const plainRope = (value: unknown): Refusal | undefined => {
   if (value === undefined || value === null) return undefined
-  if (!isObject(value)) return [`is ${show(value)} where an object or null belongs`, "Fix the value"]
+  if (!isRecord(value)) return [`is ${show(value)} where an object or null belongs`, "Fix the value"]
   const type = value["rope_type"] ?? value["type"] ?? "default"
   if (type !== "default") {
     return [`rope scaling ${show(type)} is not supported`, "Use a checkpoint with plain rotary positions (null or \"default\")"]
@@ -148,7 +148,7 @@ const familyOf = (json: Json): Family => {
 
 const shapes = (family: Family, json: Json): DecoderConfig => {
   const read = new Reader(json)
-  const rope = new Reader(isObject(json["rope_parameters"]) && "rope_theta" in json["rope_parameters"] ? json["rope_parameters"] : json)
+  const rope = new Reader(isRecord(json["rope_parameters"]) && "rope_theta" in json["rope_parameters"] ? json["rope_parameters"] : json)
   const hiddenSize = read.integer("hidden_size")
   const heads = read.integer("num_attention_heads")
   return {
@@ -170,7 +170,7 @@ const shapes = (family: Family, json: Json): DecoderConfig => {
 }
 
 const parse = (json: unknown): DecoderConfig => {
-  if (!isObject(json)) throw new ModelError({ problem: "is not a JSON object", remedy: "Give a Hugging Face config.json" })
+  if (!isRecord(json)) throw new ModelError({ problem: "is not a JSON object", remedy: "Give a Hugging Face config.json" })
   const family = familyOf(json)
   for (const [key, check] of Object.entries(refusals)) {
     const refusal = check(json[key], json)

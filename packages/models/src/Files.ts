@@ -46,3 +46,17 @@ export const readJson = (path: string, remedy: string): Effect.Effect<unknown, M
       catch: (cause) => new ModelError({ file: path, problem: "is not JSON", remedy, cause })
     })
   ))
+
+/** The bytes of a file. */
+export const readBytes = (path: string, remedy: string): Effect.Effect<Uint8Array, ModelError, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.pipe(
+    Effect.flatMap((fs) => fs.readFile(path)),
+    Effect.mapError(fileError(path, remedy))
+  )
+
+export const writeBytesAtomically = (path: string, bytes: Uint8Array) => writeAtomically(path, (file) => file.writeAll(bytes))
+
+export const writeTextAtomically = (path: string, text: string) => writeBytesAtomically(path, new TextEncoder().encode(text))
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -13,6 +13,7 @@ import {
 } from "./SafetensorsHeader.ts"
 
 export type { Dtype } from "./Dtype.ts"
+export { bytesInFile } from "./SafetensorsHeader.ts"
 export type { SafetensorsEntry, SafetensorsHeader, WriteOptions } from "./SafetensorsHeader.ts"
 
 /** Bytes read or converted at a time. */

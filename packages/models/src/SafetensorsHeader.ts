@@ -1,6 +1,7 @@
 /** Header of a safetensors file: a JSON object naming each tensor's type, shape and byte range, checked before anything is read. */
 import type { Tensor } from "@ifrl/runtime"
 import { type Dtype, dtypeOf, dtypes, type FloatType, isFloatType } from "./Dtype.ts"
+import { isRecord } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 
 /** One tensor of a file: where its bytes lie, counted from the start of the file. */
@@ -21,9 +22,6 @@ export interface SafetensorsHeader {
 /** A file that can't be what was written. */
 export const broken = (problem: string, tensor?: string, cause?: unknown) =>
   new ModelError({ problem, remedy: "The file is damaged or was not written whole; fetch or save it again", tensor, cause })
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const parseEntry = (name: string, value: unknown, dataBegin: number, fileBytes: number): SafetensorsEntry => {
   if (!isRecord(value)) throw broken("its header entry is not an object", name)

@@ -4,7 +4,7 @@
  */
 import type * as Transformers from "@huggingface/transformers"
 import { Effect, FileSystem, Path } from "effect"
-import { fileError, readJson, readText } from "./Files.ts"
+import { fileError, isRecord, readJson, readText } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 import type { TokenizerFiles } from "./TrainTokenizer.ts"
 
@@ -138,8 +138,7 @@ export const makeTokenizer = Effect.fnUntraced(function*(source: TokenizerSource
 
 // -------------------- folders --------------------
 
-const asRecord = (value: unknown): Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {}
+const asRecord = (value: unknown): Record<string, unknown> => isRecord(value) ? value : {}
 
 /** `eos_token_id` of a config: a number, a list, or nothing. */
 const eosOf = (json: unknown): ReadonlyArray<number> | undefined => {

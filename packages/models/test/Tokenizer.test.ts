@@ -1,0 +1,101 @@
+import { describe, expect, test } from "@jest/globals"
+import { readFileSync } from "node:fs"
+import { cp, readFile, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { type ChatMessage, loadTokenizer, ModelError } from "../src/index.ts"
+import { failure, fixture, run, withFolder } from "./support.ts"
+
+interface Expected {
+  readonly cases: ReadonlyArray<{ text: string; ids: Array<number>; decoded: string; visible: string }>
+  readonly chats: ReadonlyArray<{ messages: Array<ChatMessage> } & Record<"open" | "closed", { text: string; ids: Array<number> }>>
+  readonly partial: ReadonlyArray<readonly [Array<number>, string]>
+  readonly eos: number
+  readonly pad: number
+}
+const expected = JSON.parse(readFileSync(fixture("tokenizer", "expected.json"), "utf8")) as Expected
+
+/** A copy of the fixture folder with files changed (null removes one). */
+const withFiles = <A>(changes: Record<string, unknown>, use: (folder: string) => Promise<A>) =>
+  withFolder(async (folder) => {
+    await cp(fixture("qwen2-tied"), folder, { recursive: true })
+    for (const [name, value] of Object.entries(changes)) {
+      const file = join(folder, name)
+      if (value === null) await rm(file)
+      else if (typeof value === "string") await writeFile(file, value)
+      else await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), ...value as object }))
+    }
+    return use(folder)
+  })
+
+describe("against Python", () => {
+  test("ids and decoded text of every case", async () => {
+    const tokenizer = await run(loadTokenizer(fixture("qwen2-tied")))
+    for (const { decoded, ids, text, visible } of expected.cases) {
+      expect([text, ...tokenizer.encode(text)]).toEqual([text, ...ids])
+      expect(tokenizer.decode(ids)).toBe(decoded)
+      expect(tokenizer.decode(Int32Array.from(ids), { skipSpecial: true })).toBe(visible)
+    }
+    // Cut characters and ids beyond the vocabulary.
+    for (const [ids, text] of expected.partial) expect(tokenizer.decode(ids)).toBe(text)
+  })
+
+  test("chat template with and without the generation prompt", async () => {
+    const tokenizer = await run(loadTokenizer(fixture("qwen2-tied")))
+    for (const { closed, messages, open } of expected.chats) {
+      expect(tokenizer.renderChat(messages)).toBe(closed.text)
+      expect([...tokenizer.applyChatTemplate(messages)]).toEqual(closed.ids)
+      expect(tokenizer.renderChat(messages, { addGenerationPrompt: true })).toBe(open.text)
+      expect([...tokenizer.applyChatTemplate(messages, { addGenerationPrompt: true })]).toEqual(open.ids)
+    }
+  })
+})
+
+describe("special tokens", () => {
+  test("several EOS ids come from generation_config.json", async () => {
+    const tokenizer = await run(loadTokenizer(fixture("qwen2-tied")))
+    expect(tokenizer.eosIds).toEqual([2, 1])
+    expect(tokenizer.padId).toBe(expected.pad)
+    expect(tokenizer.vocabSize).toBe(316)
+  })
+  test("else from config.json, else from the tokenizer", () =>
+    withFiles({ "generation_config.json": null }, async (folder) => {
+      expect((await run(loadTokenizer(folder))).eosIds).toEqual([2])
+      await rm(join(folder, "config.json"))
+      expect((await run(loadTokenizer(folder))).eosIds).toEqual([expected.eos])
+    }))
+})
+
+describe("templates", () => {
+  test("chat_template.jinja comes before tokenizer_config.json", () =>
+    withFiles({ "chat_template.jinja": "{{ messages[0].content | upper }}{{ suffix }}" }, async (folder) => {
+      const tokenizer = await run(loadTokenizer(folder))
+      expect(tokenizer.renderChat([{ role: "user", content: "hi" }], { variables: { suffix: "!" } })).toBe("HI!")
+    }))
+  test("a missing template and a refused conversation are ModelErrors", () =>
+    withFiles({ "tokenizer_config.json": { chat_template: null } }, async (folder) => {
+      const none = await run(loadTokenizer(folder))
+      expect(() => none.applyChatTemplate([{ role: "user", content: "hi" }])).toThrow(/has no chat template.*chat_template\.jinja/)
+      expect(() => none.applyChatTemplate([{ role: "user", content: "hi" }])).toThrow(ModelError)
+      await writeFile(join(folder, "chat_template.jinja"), "{{ raise_exception('roles must alternate') }}")
+      const strict = await run(loadTokenizer(folder))
+      expect(() => strict.renderChat([])).toThrow(/refuses the conversation: .*roles must alternate/)
+    }))
+})
+
+describe("refusals", () => {
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    ["a missing tokenizer.json", { "tokenizer.json": null }, /tokenizer\.json: does not exist/],
+    ["a missing tokenizer_config.json", { "tokenizer_config.json": null }, /tokenizer_config\.json: does not exist/],
+    ["broken JSON", { "tokenizer.json": "{\"model\":" }, /tokenizer\.json: is not JSON/],
+    ["no tokenizer at all", { "tokenizer.json": "{}" }, /is no tokenizer that transformers\.js reads/],
+    ["an EOS id without a token", { "generation_config.json": { eos_token_id: [2, 318] } }, /no token with the id 318/]
+  ])("%s", (_, changes, message) =>
+    withFiles(changes, async (folder) => {
+      expect((await failure(loadTokenizer(folder))).message).toMatch(message)
+    }))
+
+  test("a vocabulary larger than the embedding", async () => {
+    const error = await failure(loadTokenizer(fixture("qwen2-tied"), { embeddingRows: 315 }))
+    expect(error.message).toMatch(/token ids up to 315 and the model's embedding has 315 rows/)
+  })
+})
