@@ -10,6 +10,9 @@ import type { ModelSize } from "./Units.ts"
 export const modelDirectory = (path: string): string =>
   path === embedded ? fileURLToPath(new URL("../models/embedded", import.meta.url)) : path
 
+/** The config that makes a run of what ships with this package: the embedded model on the embedded world. */
+export const embeddedConfig = (): string => fileURLToPath(new URL("../configs/embedded.yaml", import.meta.url))
+
 /** The sizes of the model in `directory`, from its config.json alone. */
 export const readModelSize = Effect.fn("readModelSize")(function*(directory: string) {
   const config = yield* loadConfig(directory)

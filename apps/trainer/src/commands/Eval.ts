@@ -38,6 +38,7 @@ const program = Effect.fnUntraced(function*(config: Config) {
 
 export const evaluateCommand = runCommand("eval", {
   description: "Judge a model's responses to held-out prompts",
+  embedded: true,
   units: (config, model, assumed) => evalUnits(config, model, assumed, config.eval.prompts > 0 ? config.eval.prompts : 400),
   program: (config) => Effect.scoped(Effect.suspend(() => program(config))).pipe(Effect.provide(runtimeLayer(config)))
 })

@@ -9,7 +9,7 @@ import { readConfig } from "../ConfigSource.ts"
 import { Display } from "../Display.ts"
 import { configFlags, Json, sourceOf } from "../Flags.ts"
 import { machineSpeed } from "../MachineSpeed.ts"
-import { modelDirectory, readModelSize } from "../ModelFolder.ts"
+import { embeddedConfig, modelDirectory, readModelSize } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { type Assumptions, type ModelSize, printUnits, type Units, unitsJson } from "../Units.ts"
@@ -27,6 +27,8 @@ export interface RunOptions {
 
 export interface RunCommandOptions<E, R> {
   readonly description: string
+  /** Without a config file and a model, the run is that of the embedded model, under the config that was made for it. */
+  readonly embedded?: boolean
   /** What the run would ask for. */
   readonly units: (config: Config, model: ModelSize, assumed: Assumptions) => Units
   readonly program: (config: Config, options: RunOptions) => Effect.Effect<RunResult, E, R>
@@ -70,7 +72,9 @@ export const runCommand = <const Name extends string, E, R>(name: Name, options:
           remedy: "leave --config out; --set and named flags still count"
         })
       }
-      const file = resume === undefined ? source.file : path.join(resume, "config.json")
+      const named = [...(source.flags ?? []).map((flag) => flag.path), ...(source.assignments ?? [])]
+      const shipped = options.embedded === true && !named.some((key) => /^model\.path\b/.test(key)) ? embeddedConfig() : undefined
+      const file = resume === undefined ? source.file ?? shipped : path.join(resume, "config.json")
       const config = yield* readConfig({ ...source, file })
       if (input["dry-run"]) return yield* dryRun(config, options.units)
 

@@ -187,6 +187,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
 
 export const train = runCommand("train", {
   description: "Train a model with GRPO to follow the constraints of its prompts",
+  embedded: true,
   units: trainUnits,
   program: (config, options) =>
     Effect.scoped(Effect.suspend(() => program(config, options))).pipe(
