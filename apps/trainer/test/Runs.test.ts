@@ -234,6 +234,7 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
       return { "--model": "plain" }
     }, /no chat template/],
     ["a run folder that holds a run", async () => ({ "--name": "unbroken" }), /unbroken: already holds a run/],
+    ["a sampling that is not the policy's", async () => ({ "--temperature": "0.7" }), /rollout\.temperature: is 0\.7.*\n {2}set it to 1/],
     ["a learning rate that is not one", async () => ({ "--learning-rate": "-1" }), /learning-rate: optimizer\.learningRate is -1/]
   ]
 

@@ -8,6 +8,7 @@ import { abstained, perConstraint, perSample, Rewards, scored, verifierChecker }
 import { Rollout } from "@ifrl/rollout"
 import { Checkpoints, Metrics, Policy, runLoop } from "@ifrl/train"
 import { Clock, Effect, Layer } from "effect"
+import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { evaluate, type Evaluation, printEvaluations } from "../Evaluation.ts"
@@ -58,7 +59,24 @@ const record = (step: number, { advantage, completion, reward, row, text }: Epis
   advantage
 })
 
+/** The objective's log-probs are those of the whole distribution at temperature 1, so that is what must be sampled. */
+const untempered = { temperature: 1, topK: 0, topP: 1, minP: 0 } as const
+
+const checkSampling = ({ rollout }: Config) =>
+  Effect.forEach(Object.entries(untempered), ([key, value]) => {
+    const found = rollout[key as keyof typeof untempered]
+    return found === value ? Effect.void : Effect.fail(
+      new CommandError({
+        operation: "config",
+        subject: `rollout.${key}`,
+        reason: `is ${found}, but what is sampled in training must be the policy itself`,
+        remedy: `set it to ${value}; other samplings bias the policy gradient`
+      })
+    )
+  }, { discard: true })
+
 const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOptions) {
+  yield* checkSampling(config)
   const folder = yield* RunFolder
   const display = yield* Display
   const checkpoints = yield* Checkpoints
