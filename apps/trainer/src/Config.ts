@@ -124,6 +124,11 @@ const Reward = Schema.Struct({
     "required",
     "Whether a completion needs a thought that ends with </think> before its answer; optional for models that do not think."
   ),
+  soft: field(
+    Schema.Literals(["truth", "none"]),
+    "truth",
+    "What judges soft constraints: truth is the embedded world's own knowledge of them; none leaves them out, as are those of other data."
+  ),
   shuffle: field(
     Schema.Boolean,
     false,

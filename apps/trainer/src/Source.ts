@@ -42,7 +42,7 @@ export const heldOutPrompts = Effect.fnUntraced(function*(config: Config, traine
 export const relevanceOf = (row: PromptRow, answer: string): number | undefined =>
   row.subject !== undefined && isDomain(row.domain) ? tasks[row.domain].relevance(row.subject, answer) : undefined
 
-/** Whether an answer follows each soft constraint of a row whose truth is known. No reward reads this. */
+/** Whether an answer follows each soft constraint of a row whose truth is known. */
 export const softVerdicts = (row: PromptRow, answer: string): ReadonlyArray<{ readonly id: string; readonly followed: boolean }> =>
   (row.soft ?? []).map(({ index, type, value }) => ({
     id: row.instruction_id_list[index]!,

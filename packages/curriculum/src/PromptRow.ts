@@ -5,7 +5,7 @@ import { Schema } from "effect"
 
 export type Kwargs = Readonly<Record<string, unknown>>
 
-/** What a generator knows of a soft constraint. No reward reads it: it is there to measure rewards against. */
+/** What a generator knows of a soft constraint: the truth that a reward model's opinion can be measured against. */
 export const SoftTruth = Schema.Struct({
   /** Position in `instruction_id_list`. */
   index: Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0))),

@@ -4,7 +4,7 @@ import { decomposeAll, isSoft, Prompts } from "@ifrl/curriculum"
 import { generateArtifacts } from "@ifrl/artifacts"
 import { collect, type Collected, type Episode, GrpoError, type GrpoOptions, learn } from "@ifrl/grpo"
 import { decoderGraph, loadModel, loadWeights, saveModel } from "@ifrl/models"
-import { abstained, perConstraint, perSample, Rewards, scored, verifierChecker } from "@ifrl/reward"
+import { abstained, type ConstraintChecker, decided, perConstraint, perSample, Rewards, scored, verifierChecker } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
 import { Checkpoints, Metrics, Policy, runLoop } from "@ifrl/train"
 import { Clock, Effect, Layer } from "effect"
@@ -15,7 +15,7 @@ import { evaluate, type Evaluation, printEvaluations } from "../Evaluation.ts"
 import { modelDirectory } from "../ModelFolder.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf, promptEncoder } from "../Session.ts"
-import { heldOutPrompts, relevanceOf, trainingPrompts } from "../Source.ts"
+import { heldOutPrompts, relevanceOf, softVerdicts, trainingPrompts } from "../Source.ts"
 import { answerOf, isFormatted } from "../Thought.ts"
 import { trainUnits } from "../Units.ts"
 import { policyColumns } from "../View.ts"
@@ -28,21 +28,27 @@ interface TrainState {
   readonly seconds: number
 }
 
-const rewardsLayer = ({ reward }: Config) =>
-  Rewards.layer(
+/** Soft constraints by the truth of the embedded world, where there is one. Without it they abstain: no reward model judges them yet. */
+const softChecker = ({ reward }: Config): ConstraintChecker => ({ id }, { answer, row }) => {
+  const verdict = reward.soft === "truth" ? softVerdicts(row, answer).find((soft) => soft.id === id) : undefined
+  return verdict === undefined ? abstained("no reward model") : decided(verdict.followed)
+}
+
+const rewardsLayer = (config: Config) => {
+  const { reward } = config
+  const relevance = perSample("relevance", ({ answer, row }) => {
+    const share = relevanceOf(row, answer)
+    return share === undefined ? abstained("the row does not say what it is about") : scored(share)
+  }, { weight: reward.relevanceWeight })
+  return Rewards.layer(
     [
-      // No reward model judges soft constraints yet: they abstain, and only the evaluation says what becomes of them.
-      perConstraint((id) => isSoft(id) ? () => abstained("no reward model") : verifierChecker),
-      ...(reward.relevanceWeight > 0
-        ? [perSample("relevance", ({ answer, row }) => {
-          const share = relevanceOf(row, answer)
-          return share === undefined ? abstained("the row does not say what it is about") : scored(share)
-        }, { weight: reward.relevanceWeight })]
-        : [])
+      perConstraint((id) => isSoft(id) ? softChecker(config) : verifierChecker),
+      ...(reward.relevanceWeight > 0 ? [relevance] : [])
     ],
     ({ text }) => isFormatted(text, reward.thought),
     reward
   )
+}
 
 /** One line of completions.jsonl. */
 const record = (step: number, { advantage, completion, reward, row, text }: Episode) => ({
