@@ -58,7 +58,19 @@ const integer = (value: bigint, owner: string): number => {
   })
 }
 
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const text = (bytes: Uint8Array, owner: string): string => {
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    throw new OnnxError({
+      problem: `${owner} is no UTF-8 text`,
+      remedy: "Use decodeModel and encodeModel, which carry any bytes",
+      cause
+    })
+  }
+}
 
 /** Where nodes are read into: the graph, the names in sight, the opsets of the file or function. */
 interface Place {
@@ -192,9 +204,9 @@ class Importer {
       case Kind.FLOATS:
         return { float: proto.floats }
       case Kind.STRING:
-        return text(proto.s)
+        return text(proto.s, owner)
       case Kind.STRINGS:
-        return proto.strings.map(text)
+        return proto.strings.map((bytes) => text(bytes, owner))
       case Kind.TENSOR:
         if (proto.t !== undefined) return tensorFromProto(proto.t)
         break
@@ -259,8 +271,8 @@ const unknownTypes = (label: string, proto: NodeProto, types: ReadonlyArray<Valu
 
 /**
  * The graph of a model: nodes in the form of opset 21 whatever opset the file has, types and shapes inferred anew and
- * joined with what the file says. Documentation strings, quantization annotations and training info stay behind;
- * functions and metadata come along.
+ * joined with what the file says. Operators that the table lacks are taken as they are. Documentation strings,
+ * quantization annotations and training info stay behind; functions and metadata come along.
  */
 export const fromModel = (model: ModelProto): Graph => {
   const opsets = opsetMap(model.opsetImport)

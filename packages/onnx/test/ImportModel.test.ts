@@ -90,6 +90,10 @@ describe("a model of the reference implementation", () => {
       g.node[1]!.attribute = whole.node[1]!.attribute
     })).toThrow(/attribute types of Add \(node add\) has kind 14/)
     expect(refusal((g) => {
+      const bytes = Uint8Array.of(0xff)
+      g.node[1]!.attribute = [create(AttributeProtoSchema, { name: "a", type: Kind.STRING, s: bytes })]
+    })).toThrow("attribute a of Add (node add) is no UTF-8 text")
+    expect(refusal((g) => {
       g.node[1]!.input[0] = "nowhere"
     })).toThrow("nowhere, input of Add (node add), is defined nowhere before")
     expect(refusal((g) => {
