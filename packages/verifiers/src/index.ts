@@ -1,4 +1,5 @@
 export * from "./Answer.ts"
+export * from "./ifbench/index.ts"
 export * from "./ifeval/index.ts"
 export * from "./Kwargs.ts"
 export * from "./Verifier.ts"

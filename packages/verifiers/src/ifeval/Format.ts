@@ -1,6 +1,5 @@
 import { integer, kwargs, none, phrase } from "../Kwargs.ts"
 import {
-  isBlank,
   isDecimal,
   isSpace,
   skipSpaces,
@@ -10,49 +9,68 @@ import {
 } from "../text/Characters.ts"
 import { isPythonJson } from "../text/Json.ts"
 import { plural } from "../text/Phrases.ts"
-import { occurrences } from "../text/Search.ts"
+import { eachExact } from "../text/Search.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
+const ASTERISK = 0x2a
+const NEWLINE = 0x0a
+
 const lineEnd = (text: string, from: number): number => {
-  const newline = text.indexOf("\n", from)
-  return newline < 0 ? text.length : newline
+  let i = from
+  while (i < text.length && text.charCodeAt(i) !== NEWLINE) i++
+  return i
 }
 
 /**
- * Counts the matches of `^\s*MARK.*$` line by line. `\s*` may cross newlines, and `after` is the number of characters that
- * must follow the mark and not equal it (they too may be newlines).
+ * Counts the matches of `^\s*MARK.*$` line by line, where `\s*` may cross newlines. An asterisk must not be followed by
+ * another, but by some character, which may also be a newline.
  */
-const bullets = (text: string, mark: string, after: 0 | 1): number => {
+const bullets = (text: string, mark: "*" | "-"): number => {
+  const unit = mark.charCodeAt(0)
   let total = 0
   let line = 0
   while (line < text.length) {
-    const at = skipSpaces(text, line)
-    const matches = text[at] === mark && (after === 0 || (at + 1 < text.length && text[at + 1] !== mark))
+    let at = skipSpaces(text, line)
+    let matches = text.charCodeAt(at) === unit
+    if (matches && unit === ASTERISK) {
+      at++
+      matches = at < text.length && text.charCodeAt(at) !== ASTERISK
+    }
     if (!matches) {
       line = lineEnd(text, at) + 1
       continue
     }
     total++
-    const end = lineEnd(text, at + 1 + after)
+    const end = lineEnd(text, at + 1)
     // Behind a newline taken for the character after the mark, the next line may begin where the match ends.
-    line = end > 0 && text[end - 1] === "\n" ? end : end + 1
+    line = text.charCodeAt(end - 1) === NEWLINE ? end : end + 1
   }
   return total
 }
 
-/** Counts `*...*` and `**...**` within a line whose inside, without asterisks and whitespace, is not empty. */
-const highlights = (text: string, mark: string): number => {
+/** Counts `*...*` (size 1) or `**...**` (size 2) within a line whose inside is not blank. */
+const highlights = (text: string, size: 1 | 2): number => {
+  const opens = (at: number): boolean =>
+    text.charCodeAt(at) === ASTERISK && (size === 1 || text.charCodeAt(at + 1) === ASTERISK)
   let total = 0
-  for (let open = text.indexOf(mark); open >= 0;) {
-    const inside = open + mark.length
-    let end = inside
-    while (end < text.length && text[end] !== "*" && text[end] !== "\n") end++
-    if (!text.startsWith(mark, end)) {
-      open = text.indexOf(mark, Math.max(open + 1, end - mark.length))
+  let i = 0
+  while (i < text.length) {
+    if (!opens(i)) {
+      i++
       continue
     }
-    if (!isBlank(text.slice(inside, end))) total++
-    open = text.indexOf(mark, end + mark.length)
+    let end = i + size
+    let filled = false
+    for (let unit; end < text.length && (unit = text.charCodeAt(end)) !== ASTERISK && unit !== NEWLINE; end++) {
+      filled ||= !isSpace(unit)
+    }
+    if (!opens(end)) {
+      // No asterisk lies between the opening and here, but the second of the opening may open itself.
+      i = Math.max(i + 1, end - 1)
+      continue
+    }
+    if (filled) total++
+    i = end + size
   }
   return total
 }
@@ -61,16 +79,17 @@ const highlights = (text: string, mark: string): number => {
 const sections = (text: string, splitter: string): number => {
   let total = 0
   let done = 0
-  for (const start of occurrences(text, splitter)) {
-    if (start < done) continue
+  eachExact(text, splitter, (start) => {
+    if (start < done) return true
     let i = start + splitter.length
     if (i < text.length && isSpace(text.charCodeAt(i))) i++
     const digits = i
     while (i < text.length && isDecimal(text.codePointAt(i)!)) i += text.codePointAt(i)! > 0xffff ? 2 : 1
-    if (i === digits) continue
+    if (i === digits) return true
     total++
     done = i < text.length && isSpace(text.charCodeAt(i)) ? i + 1 : i
-  }
+    return true
+  })
   return total
 }
 
@@ -100,7 +119,7 @@ const answers = ["My answer is yes.", "My answer is no.", "My answer is maybe."]
 export const format = {
   "detectable_format:number_bullet_lists": verifier(kwargs({ num_bullets: integer() }), {
     describe: ({ num_bullets }) => `Write exactly ${plural(num_bullets, "markdown bullet point")}, such as "* This is a point."`,
-    check: (response, { num_bullets }) => bullets(response, "*", 1) + bullets(response, "-", 0) === num_bullets
+    check: (response, { num_bullets }) => bullets(response, "*") + bullets(response, "-") === num_bullets
   }),
   "detectable_format:constrained_response": verifier(none, {
     describe: () => `Answer with one of "My answer is yes.", "My answer is no." and "My answer is maybe."`,
@@ -109,7 +128,7 @@ export const format = {
   "detectable_format:number_highlighted_sections": verifier(kwargs({ num_highlights: integer() }), {
     describe: ({ num_highlights }) =>
       `Highlight at least ${plural(num_highlights, "section")} with markdown, such as *highlighted section*.`,
-    check: (response, { num_highlights }) => highlights(response, "*") + highlights(response, "**") >= num_highlights
+    check: (response, { num_highlights }) => highlights(response, 1) + highlights(response, 2) >= num_highlights
   }),
   "detectable_format:multiple_sections": verifier(kwargs({ section_spliter: phrase, num_sections: integer() }), {
     describe: ({ num_sections, section_spliter }) =>

@@ -1,5 +1,5 @@
 import { compare, integer, kwargs, phrase, relation } from "../Kwargs.ts"
-import { isBlank, isSpace, splitSpaces, strip, stripCharsStart } from "../text/Characters.ts"
+import { isBlank, isSpace, strip } from "../text/Characters.ts"
 import { plural } from "../text/Phrases.ts"
 import { countSentences } from "../text/Punkt.ts"
 import { countWords } from "../text/Words.ts"
@@ -30,13 +30,17 @@ const paragraphs = (text: string): number | undefined => {
   return total
 }
 
-/** Character by character: unlike for a whole word, a final sigma stays a plain one. */
-const lower = (word: string): string => Array.from(word, (character) => character.toLowerCase()).join("")
-
-/** The first word of a paragraph in lower case, without opening quotes, up to the first of `. , ? ! ' "`. */
-const firstWord = (paragraph: string): string => {
-  const word = stripCharsStart(stripCharsStart(splitSpaces(paragraph)[0]!, "'"), "\"")
-  return lower(/^[^.,?!'"]*/.exec(word)![0])
+/**
+ * Whether the first word of a paragraph is `wanted`: without opening quotes, up to the first of `. , ? ! ' "`, in lower case
+ * character by character (so that, unlike in a whole word, a final sigma stays a plain one).
+ */
+const startsWithWord = (paragraph: string, wanted: string): boolean => {
+  let end = 0
+  while (end < paragraph.length && !isSpace(paragraph.charCodeAt(end))) end++
+  const word = /^'*"*([^.,?!'"]*)/.exec(paragraph.slice(0, end))![1]!
+  // Lower case is never shorter, so a word that is too long need not be looked at.
+  if (word.length > wanted.length) return false
+  return Array.from(word, (character) => character.toLowerCase()).join("") === wanted
 }
 
 export const length = {
@@ -67,7 +71,7 @@ export const length = {
         const pieces = response.split("\n\n")
         if (pieces.filter((piece) => !isBlank(piece)).length !== num_paragraphs) return false
         const piece = strip(pieces[nth_paragraph - 1]!)
-        return piece !== "" && firstWord(piece) === first_word.toLowerCase()
+        return piece !== "" && startsWithWord(piece, first_word.toLowerCase())
       }
     }
   )

@@ -1,5 +1,5 @@
 import { kwargs, none, phrase } from "../Kwargs.ts"
-import { length, strip, stripChars } from "../text/Characters.ts"
+import { strip, stripChars } from "../text/Characters.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 export const startEnd = {
@@ -12,7 +12,7 @@ export const startEnd = {
     describe: () => "Wrap the entire response in double quotation marks.",
     check: (response) => {
       const text = strip(response)
-      return length(text) > 1 && text.startsWith("\"") && text.endsWith("\"")
+      return text.length > 1 && text.startsWith("\"") && text.endsWith("\"")
     }
   })
 } satisfies VerifierTable

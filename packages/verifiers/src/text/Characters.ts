@@ -5,19 +5,14 @@
 export const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 const WORD = 1
-const SPACE = 2
-const DIGIT = 4
-const UPPER = 8
-const LOWER = 16
-const TITLE = 32
-const ALPHA = 64
-
-const spaces = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009" +
-  "\u200a\u2028\u2029\u202f\u205f\u3000"
+const DIGIT = 2
+const UPPER = 4
+const LOWER = 8
+const TITLE = 16
+const ALPHA = 32
 
 const classes: ReadonlyArray<readonly [mask: number, pattern: RegExp]> = [
   [WORD, /[\p{L}\p{N}_]+/gu],
-  [SPACE, new RegExp(`[${spaces}]+`, "gu")],
   [DIGIT, /\p{Nd}+/gu],
   [UPPER, /\p{Uppercase}+/gu],
   [LOWER, /\p{Lowercase}+/gu],
@@ -57,8 +52,14 @@ const flags = (point: number): number => {
 /** `\w`: a letter, a number of any kind, or `_`. Combining marks are not word characters. */
 export const isWord = (point: number): boolean => (flags(point) & WORD) !== 0
 
-/** `\s` and `str.isspace`. */
-export const isSpace = (point: number): boolean => (flags(point) & SPACE) !== 0
+/** `\s` and `str.isspace`: with U+001C-1F and U+0085, without U+FEFF. */
+export const isSpace = (point: number): boolean => {
+  if (point <= 0x20) return point >= 0x1c || (point >= 0x09 && point <= 0x0d)
+  if (point < 0x85) return false
+  if (point < 0x1680) return point === 0x85 || point === 0xa0
+  if (point < 0x2000) return point === 0x1680
+  return point <= 0x200a || point === 0x2028 || point === 0x2029 || point === 0x202f || point === 0x205f || point === 0x3000
+}
 
 /** `\d`: a decimal digit of any script. */
 export const isDecimal = (point: number): boolean => (flags(point) & DIGIT) !== 0
@@ -166,11 +167,8 @@ export const splitSpaces = (text: string): Array<string> => {
 /** The number of code points: Python's `len(str)`. */
 export const length = (text: string): number => {
   let count = text.length
-  for (let i = 0; i + 1 < text.length; i++) {
-    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
-      count--
-      i++
-    }
+  for (let i = 1; i < text.length; i++) {
+    if ((text.charCodeAt(i) & 0xfc00) === 0xdc00 && (text.charCodeAt(i - 1) & 0xfc00) === 0xd800) count--
   }
   return count
 }
@@ -224,16 +222,85 @@ export const fold = (text: string): Uint16Array => {
       table ??= foldTable()
       units[i] = table[unit]!
     } else {
+      units[i] = unit
       const point = text.codePointAt(i)!
       if (point > 0xffff) {
-        const lower = String.fromCodePoint(point).toLowerCase()
-        units[i] = lower.charCodeAt(0)
-        units[i + 1] = lower.charCodeAt(1)
-        i++
-      } else {
-        units[i] = unit
+        const low = text.charCodeAt(++i)
+        // Both cases of every script beyond the basic plane share their high surrogate.
+        units[i] = isUpper(point) ? String.fromCodePoint(point).toLowerCase().charCodeAt(1) : low
       }
     }
   }
   return units
+}
+
+const isPunctuation = (unit: number): boolean =>
+  unit < 0x80 && unit > 0x20 && unit !== 0x7f && (flags(unit) & (ALPHA | DIGIT)) === 0
+
+/** The text without ASCII punctuation: `str.translate(str.maketrans("", "", string.punctuation))`. */
+export const withoutPunctuation = (text: string): string => {
+  const kept = new Uint16Array(text.length)
+  let size = 0
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (!isPunctuation(unit)) kept[size++] = unit
+  }
+  if (size === text.length) return text
+  let result = ""
+  for (let i = 0; i < size; i += 8192) {
+    result += String.fromCharCode.apply(undefined, kept.subarray(i, Math.min(size, i + 8192)) as unknown as Array<number>)
+  }
+  return result
+}
+
+const MARGIN = `${PUNCTUATION} `
+
+/** `str.strip(string.punctuation + " ")`: newlines and tabs stay. */
+export const trim = (text: string): string => stripChars(text, MARGIN)
+export const trimStart = (text: string): string => stripCharsStart(text, MARGIN)
+export const trimEnd = (text: string): string => stripCharsEnd(text, MARGIN)
+
+// The digits that are not decimal digits: superscripts, subscripts, circled and the like.
+const otherDigits =
+  /^[\u00b2\u00b3\u00b9\u1369-\u1371\u19da\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490\u24ea\u24f5-\u24fd\u24ff\u2776-\u277e\u2780-\u2788\u278a-\u2792\u{10a40}-\u{10a43}\u{10e60}-\u{10e68}\u{11052}-\u{1105a}\u{1f100}-\u{1f10a}]$/u
+
+/** `str.isdigit` for one character. */
+export const isDigit = (point: number): boolean =>
+  isDecimal(point) || (point > 0x7f && otherDigits.test(String.fromCodePoint(point)))
+
+/** `str.isdigit`: one or more digits and nothing else. */
+export const isDigits = (text: string): boolean => {
+  for (const character of text) if (!isDigit(character.codePointAt(0)!)) return false
+  return text !== ""
+}
+
+/** The value of a decimal digit of any script; they come in runs of ten. */
+export const decimalValue = (point: number): number => {
+  if (point < 0x80) return point - 0x30
+  let first = point
+  while (isDecimal(first - 1)) first--
+  return (point - first) % 10
+}
+
+/** `int(str)` of decimal digits. */
+export const parseDecimal = (text: string): number => {
+  let value = 0
+  for (const character of text) value = value * 10 + decimalValue(character.codePointAt(0)!)
+  return value
+}
+
+/** The ASCII characters of the text's compatibility decomposition: "São Tomé" becomes "Sao Tome". */
+export const toAscii = (text: string): string => {
+  let result = ""
+  let done = 0
+  // One character at a time: normalising a long run of combining marks takes quadratic time.
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) < 0x80) continue
+    const point = text.codePointAt(i)!
+    const plain = Array.from(String.fromCodePoint(point).normalize("NFKD")).filter((c) => c < "\x80").join("")
+    result += text.slice(done, i) + plain
+    if (point > 0xffff) i++
+    done = i + 1
+  }
+  return result + text.slice(done)
 }

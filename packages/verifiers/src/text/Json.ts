@@ -38,8 +38,12 @@ const stringEnd = (text: string, at: number): number => {
 
 /** The index behind the scalar at `at`, or -1. */
 const scalarEnd = (text: string, at: number): number => {
-  if (text[at] === "\"") return stringEnd(text, at)
-  for (const word of words) if (text.startsWith(word, at)) return at + word.length
+  const unit = text.charCodeAt(at)
+  if (unit === 0x22) return stringEnd(text, at)
+  if (unit < 0x30 || unit > 0x39) {
+    for (const word of words) if (text.startsWith(word, at)) return at + word.length
+    if (unit !== 0x2d) return -1
+  }
   NUMBER.lastIndex = at
   const match = NUMBER.exec(text)
   if (match === null) return -1

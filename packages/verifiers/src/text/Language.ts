@@ -92,11 +92,13 @@ const runLength = (text: string, start: number, limit: number, accepts: (unit: n
   return n
 }
 
-/** `[-_.0-9A-Za-z]{1,64}@[-_0-9A-Za-z]{1,255}[-_.0-9A-Za-z]{1,255}`, each replaced by a space. */
+/** `[-_.0-9A-Za-z]{1,64}@[-_0-9A-Za-z]{1,255}[-_.0-9A-Za-z]{1,255}`, each replaced by a space, in as much as is used. */
 const withoutAddresses = (text: string): string => {
+  const enough = 2 * MAX_LENGTH
   let result = ""
   let done = 0
   for (let at = text.indexOf("@"); at >= 0; at = text.indexOf("@", at + 1)) {
+    if (result.length + at - done > enough) break
     let start = at
     while (start > done && at - start < 64 && mailLocal(text.charCodeAt(start - 1))) start--
     if (start === at) continue
@@ -107,7 +109,7 @@ const withoutAddresses = (text: string): string => {
     done = at + 1 + domain + rest
     at = done - 1
   }
-  return result + text.slice(done)
+  return result + text.slice(done, done + enough)
 }
 
 const vietnamese = lazy(() => {
@@ -159,22 +161,26 @@ const withoutStrayLatin = (characters: ReadonlyArray<string>): ReadonlyArray<str
 
 /** Calls `visit` with every n-gram (n = 1, 2, 3) of the text. */
 const eachGram = (characters: ReadonlyArray<string>, visit: (gram: string) => void): void => {
-  let window: ReadonlyArray<string> = [" "]
+  // The two characters before, "" where the window does not reach: it starts anew at every space.
+  let second = ""
+  let last = " "
   let capitals = false
   for (const original of characters) {
     const character = normalize(original)
-    const last = window.at(-1)!
     if (last === " ") {
-      window = [" "]
+      second = ""
       capitals = false
       if (character === " ") continue
     }
-    window = [...window.slice(-2), character]
     // Two upper-case letters in a row: the word is an acronym, nothing more is taken from it.
     capitals = isUpper(character.codePointAt(0)!) && (capitals || isUpper(last.codePointAt(0)!))
-    if (capitals) continue
-    if (character !== " ") visit(character)
-    for (let n = 2; n <= window.length; n++) visit(window.slice(-n).join(""))
+    if (!capitals) {
+      if (character !== " ") visit(character)
+      visit(last + character)
+      if (second !== "") visit(second + last + character)
+    }
+    second = last
+    last = character
   }
 }
 

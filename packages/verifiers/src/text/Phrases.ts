@@ -1,9 +1,13 @@
 // Wording shared by descriptions.
 
+import { strip } from "./Characters.ts"
+
+export const quoted = (text: string): string => `"${strip(text)}"`
+
 /** `"a"`, `"a" and "b"`, `"a", "b" and "c"`. */
 export const list = (items: ReadonlyArray<string>): string => {
-  const quoted = items.map((item) => `"${item}"`)
-  return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}`
+  const parts = items.map(quoted)
+  return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`
 }
 
 /** "1 sentence", "2 sentences". */

@@ -3,26 +3,38 @@
 // time is linear in the text.
 import { lazy, unpackWords } from "../data/Packing.ts"
 import * as data from "../data/punkt.ts"
+import { WordTable } from "./WordTable.ts"
 import { isDecimal, isLower, isSpace, isUpper, isWord, skipSpaces } from "./Characters.ts"
 
-// Orthographic contexts in which the model saw a word: where in a sentence, and with which case of the first letter.
+// What the model knows of a word: the contexts it was seen in (where in a sentence, with which case of the first letter),
+// and three roles.
 const MIDDLE_UPPER = 4
 const ANY_UPPER = 2 | 4 | 8
 const BEGIN_LOWER = 16
 const ANY_LOWER = 16 | 32 | 64
+const ABBREVIATION = 128
+const STARTER = 256
+const AFTER_NUMBER = 512
+
+const NUMBER = "##number##"
 
 const model = lazy(() => {
-  const contexts = new Map<string, number>()
+  const words = new Map<string, number>()
+  const add = (word: string, bits: number): void => void words.set(word, (words.get(word) ?? 0) | bits)
   for (const line of data.contexts.split("\n")) {
     const at = line.indexOf(" ")
-    const bits = Number(line.slice(0, at))
-    for (const word of unpackWords(line.slice(at + 1))) contexts.set(word, bits)
+    for (const word of unpackWords(line.slice(at + 1))) add(word, Number(line.slice(0, at)))
   }
+  for (const word of data.abbreviations.split("\n")) add(word, ABBREVIATION)
+  for (const word of data.sentenceStarters.split("\n")) add(word, STARTER)
+  const collocations = data.collocations.split("\n").map((pair) => pair.split("\t") as [string, string])
+  for (const [first, second] of collocations) if (first === NUMBER) add(second, AFTER_NUMBER)
   return {
-    abbreviations: new Set(data.abbreviations.split("\n")),
-    collocations: new Set(data.collocations.split("\n")),
-    starters: new Set(data.sentenceStarters.split("\n")),
-    contexts
+    words: new WordTable(words),
+    number: words.get(NUMBER) ?? 0,
+    longest: Math.max(...data.abbreviations.split("\n").map((word) => word.length)),
+    collocations: new Set(collocations.filter(([first]) => first !== NUMBER).map((pair) => pair.join("\t"))),
+    collocationHeads: new Set(collocations.filter(([first]) => first !== NUMBER).map(([first]) => first))
   }
 })
 
@@ -31,6 +43,7 @@ const model = lazy(() => {
 const DOT = 0x2e
 const COMMA = 0x2c
 const DASH = 0x2d
+const NEWLINE = 0x0a
 
 const membership = (characters: string): Uint8Array => {
   const table = new Uint8Array(128)
@@ -72,211 +85,217 @@ const multiple = (text: string, i: number, end: number): number => {
 const endsWord = (text: string, i: number, end: number): boolean =>
   i >= end || isSpace(text.charCodeAt(i)) || has(nonWord, text.charCodeAt(i)) || multiple(text, i, end) > i
 
-interface Token {
-  readonly text: string
-  readonly type: string
-  sentenceBreak: boolean
-  abbreviation: boolean
-  readonly ellipsis: boolean
+/** The end of the token at `i`, which is no whitespace, in a line that ends at `end`. */
+const tokenEnd = (text: string, i: number, end: number): number => {
+  const run = multiple(text, i, end)
+  if (run > i) return run
+  let j = i + 1
+  if (has(neverFirst, text.charCodeAt(i))) return j
+  while (!endsWord(text, j, end) && !(text.charCodeAt(j) === COMMA && endsWord(text, j + 1, end))) j++
+  return j
 }
 
 /** `^-?[.,]?\d[\d,.-]*\.?$` */
-const isNumber = (text: string): boolean => {
-  let i = text[0] === "-" ? 1 : 0
-  if (text[i] === "." || text[i] === ",") i++
-  if (i >= text.length || !isDecimal(text.codePointAt(i)!)) return false
-  for (const character of text.slice(i)) {
-    if (character !== "," && character !== "." && character !== "-" && !isDecimal(character.codePointAt(0)!)) return false
+const isNumber = (text: string, start: number, end: number): boolean => {
+  let i = start
+  if (text.charCodeAt(i) === DASH) i++
+  if (i < end && (text.charCodeAt(i) === DOT || text.charCodeAt(i) === COMMA)) i++
+  if (i >= end || !isDecimal(text.codePointAt(i)!)) return false
+  for (; i < end; i++) {
+    const point = text.codePointAt(i)!
+    if (point !== COMMA && point !== DOT && point !== DASH && !isDecimal(point)) return false
+    if (point > 0xffff) i++
   }
   return true
 }
 
-const isEllipsis = (text: string): boolean => {
-  if (text.length < 2) return false
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== DOT) return false
+const isEllipsis = (text: string, start: number, end: number): boolean => {
+  if (end - start < 2) return false
+  for (let i = start; i < end; i++) if (text.charCodeAt(i) !== DOT) return false
   return true
 }
 
 /** `^[^\W\d]\.$` */
-const isInitial = (text: string): boolean => {
-  const point = text.codePointAt(0)!
-  const size = point > 0xffff ? 2 : 1
-  return text.length === size + 1 && text.charCodeAt(size) === DOT && isWord(point) && !isDecimal(point)
+const isInitial = (text: string, start: number, end: number): boolean => {
+  const point = text.codePointAt(start)!
+  return end - start === (point > 0xffff ? 3 : 2) && isWord(point) && !isDecimal(point)
 }
 
-const token = (text: string): Token => {
-  const lower = text.toLowerCase()
-  const ellipsis = isEllipsis(text)
-  const mark = text.length === 1 && has(marks, text.charCodeAt(0))
-  let abbreviation = false
-  let sentenceBreak = mark
-  if (!mark && !ellipsis && text.endsWith(".") && !text.endsWith("..")) {
-    const stem = text.slice(0, -1).toLowerCase()
-    const { abbreviations } = model()
-    abbreviation = abbreviations.has(stem) || abbreviations.has(stem.slice(stem.lastIndexOf("-") + 1))
-    sentenceBreak = !abbreviation
+/** Whether the word before the final period of `[start, end)`, or its last part behind a hyphen, is an abbreviation. */
+const isAbbreviation = (text: string, start: number, end: number): boolean => {
+  const { longest, words } = model()
+  const last = end - 1
+  if ((words.get(text, start, last) & ABBREVIATION) !== 0) return true
+  for (let i = last - 1; i >= start && last - i <= longest + 1; i--) {
+    if (text.charCodeAt(i) === DASH) return (words.get(text, i + 1, last) & ABBREVIATION) !== 0
   }
-  return { text, type: isNumber(lower) ? "##number##" : lower, sentenceBreak, abbreviation, ellipsis }
+  return false
 }
 
-/** Calls `visit` with each token of `text`, line by line, until it returns false. */
-const eachToken = (text: string, visit: (token: Token) => boolean): void => {
-  let start = 0
-  while (start <= text.length) {
-    const newline = text.indexOf("\n", start)
-    const end = newline < 0 ? text.length : newline
-    let i = start
-    while (i < end) {
-      const unit = text.charCodeAt(i)
-      if (isSpace(unit)) {
-        i++
-        continue
-      }
-      let j = multiple(text, i, end)
-      if (j === i) {
-        j = i + 1
-        if (!has(neverFirst, unit)) {
-          while (
-            !endsWord(text, j, end) &&
-            !(text.charCodeAt(j) === COMMA && endsWord(text, j + 1, end))
-          ) j++
-        }
-      }
-      if (!visit(token(text.slice(i, j)))) return
-      i = j
-    }
-    start = end + 1
-  }
-}
+const isMark = (text: string, start: number, end: number): boolean => end - start === 1 && has(marks, text.charCodeAt(start))
+
+/** Whether the token is a mark, or ends with a single period and is no abbreviation. */
+const endsSentence = (text: string, start: number, end: number): boolean =>
+  text.charCodeAt(end - 1) === DOT && end - start > 1
+    ? text.charCodeAt(end - 2) !== DOT && !isAbbreviation(text, start, end)
+    : isMark(text, start, end)
 
 // ---------------------------------------------------------------------------------------------------------- decisions
 
-const withoutPeriod = (type: string): string => type.length > 1 && type.endsWith(".") ? type.slice(0, -1) : type
-const withoutSentencePeriod = (token: Token): string => token.sentenceBreak ? withoutPeriod(token.type) : token.type
-
-/** Whether the model takes `token` for the first of a sentence; undefined when it cannot tell. */
-const startsSentence = (token: Token): boolean | undefined => {
-  if (token.text.length === 1 && ";:,.!?".includes(token.text)) return false
-  const context = model().contexts.get(withoutSentencePeriod(token)) ?? 0
-  const first = token.text.codePointAt(0)!
-  if (isUpper(first) && (context & ANY_LOWER) !== 0 && (context & MIDDLE_UPPER) === 0) return true
-  if (isLower(first) && ((context & ANY_UPPER) !== 0 || (context & BEGIN_LOWER) === 0)) return false
+/** Whether the model takes the token for the first of a sentence; undefined when it cannot tell. */
+const startsSentence = (text: string, start: number, end: number, known: number): boolean | undefined => {
+  if (end - start === 1 && ";:,.!?".includes(text[start]!)) return false
+  const first = text.codePointAt(start)!
+  if (isUpper(first) && (known & ANY_LOWER) !== 0 && (known & MIDDLE_UPPER) === 0) return true
+  if (isLower(first) && ((known & ANY_UPPER) !== 0 || (known & BEGIN_LOWER) === 0)) return false
   return undefined
 }
 
-/** Reconsiders the break after `token`, which ends with a period, given the token that follows. */
-const breaksBefore = (token: Token, next: Token): boolean => {
-  if (!token.text.endsWith(".")) return token.sentenceBreak
-  const { collocations, contexts, starters } = model()
-  const type = withoutPeriod(token.type)
-  const nextType = withoutSentencePeriod(next)
-  if (collocations.has(`${type}\t${nextType}`)) return false
-  const initial = isInitial(token.text)
-  const nextUpper = isUpper(next.text.codePointAt(0)!)
-  if ((token.abbreviation || token.ellipsis) && !initial) {
-    if (startsSentence(next) === true) return true
-    if (nextUpper && starters.has(nextType)) return true
-  }
-  if (initial || type === "##number##") {
-    const starts = startsSentence(next)
-    if (starts === false) return false
-    if (starts === undefined && initial && nextUpper && ((contexts.get(nextType) ?? 0) & ANY_LOWER) === 0) return false
-  }
-  return token.sentenceBreak
+/** Whether the word before the period at `end - 1` and the next one stand together without a sentence ending. */
+const isCollocation = (text: string, start: number, end: number, next: number, nextEnd: number): boolean => {
+  const { collocationHeads, collocations } = model()
+  if (end - start !== 2) return false
+  const head = text[start]!.toLowerCase()
+  return collocationHeads.has(head) && collocations.has(`${head}\t${text.slice(next, nextEnd).toLowerCase()}`)
 }
 
-/** Whether some token of the context other than the last ends a sentence. */
-const containsBreak = (context: string): boolean => {
-  let previous: Token | undefined
-  let found = false
-  eachToken(context, (next) => {
-    found = previous !== undefined && breaksBefore(previous, next)
-    previous = next
-    return !found
-  })
-  return found
+/** Whether a sentence ends behind the token `[start, end)`, given the token `[next, nextEnd)` that follows. */
+const breaksBetween = (text: string, start: number, end: number, next: number, nextEnd: number): boolean => {
+  if (text.charCodeAt(end - 1) !== DOT) return isMark(text, start, end)
+  const initial = isInitial(text, start, end)
+  const number = isNumber(text, start, end)
+  const ellipsis = !number && isEllipsis(text, start, end)
+  // No abbreviation is a number.
+  const ends = !ellipsis && (number ? text.charCodeAt(end - 2) !== DOT : endsSentence(text, start, end))
+  const abbreviation = !ellipsis && !ends && !number && text.charCodeAt(end - 2) !== DOT
+  // Most words end here: nothing that follows could change that they end a sentence.
+  if (!initial && !number && !abbreviation && !ellipsis) return ends
+  const { number: numberBits, words } = model()
+  const bare = nextEnd - next > 1 && text.charCodeAt(nextEnd - 1) === DOT && endsSentence(text, next, nextEnd)
+  const typeEnd = bare ? nextEnd - 1 : nextEnd
+  const known = isNumber(text, next, nextEnd) ? numberBits : words.get(text, next, typeEnd)
+  if (number ? (known & AFTER_NUMBER) !== 0 : isCollocation(text, start, end, next, typeEnd)) return false
+  const starts = startsSentence(text, next, nextEnd, known)
+  const nextUpper = isUpper(text.codePointAt(next)!)
+  if ((abbreviation || ellipsis) && !initial && (starts === true || (nextUpper && (known & STARTER) !== 0))) return true
+  if (initial || number) {
+    if (starts === false) return false
+    if (starts === undefined && initial && nextUpper && (known & ANY_LOWER) === 0) return false
+  }
+  return ends
+}
+
+/** Whether some token of `[start, end)` other than the last ends a sentence. Tokens end at newlines. */
+const containsBreak = (text: string, start: number, end: number): boolean => {
+  let token = -1
+  let last = -1
+  let i = start
+  let line = -1
+  while (true) {
+    while (i < end && isSpace(text.charCodeAt(i))) i++
+    if (i >= end) return false
+    if (i > line) {
+      line = i
+      while (line < end && text.charCodeAt(line) !== NEWLINE) line++
+    }
+    const stop = tokenEnd(text, i, line)
+    if (token >= 0 && breaksBetween(text, token, last, i, stop)) return true
+    token = i
+    last = stop
+    i = stop
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------- sentences
 
-interface Candidate {
-  readonly mark: number
-  readonly wordStart: number
-  readonly contextEnd: number
-  readonly nextStart: number
-}
-
-/** Calls `visit` with the candidates that no later one overlaps. */
-const eachCandidate = (text: string, visit: (candidate: Candidate) => void): void => {
-  let previous: Candidate | undefined
+/**
+ * Calls `visit` with every candidate that no later one overlaps: the index of its mark, its context (the word before, the
+ * mark and what follows) and where the next sentence would start.
+ */
+const eachCandidate = (
+  text: string,
+  visit: (mark: number, contextStart: number, contextEnd: number, nextStart: number) => void
+): void => {
+  let mark = -1
+  let wordStart = 0
+  let contextEnd = 0
+  let nextStart = 0
   for (let i = 0; i + 1 < text.length; i++) {
     if (!has(marks, text.charCodeAt(i))) continue
-    let contextEnd = i + 2
-    let nextStart = i + 1
+    let following = i + 1
+    let end = i + 2
     if (!has(nonWord, text.charCodeAt(i + 1))) {
-      nextStart = skipSpaces(text, i + 1)
-      if (nextStart === i + 1 || nextStart === text.length) continue
-      contextEnd = nextStart
-      while (contextEnd < text.length && !isSpace(text.charCodeAt(contextEnd))) contextEnd++
+      following = skipSpaces(text, i + 1)
+      if (following === i + 1 || following === text.length) continue
+      end = following
+      while (end < text.length && !isSpace(text.charCodeAt(end))) end++
     }
     // The word before the mark begins behind the last ASCII whitespace. One that stands first in the stretch since the
     // previous mark is overlooked, as in the reference.
-    const from = previous?.mark ?? 0
+    const from = Math.max(mark, 0)
     let space = i - 1
     while (space > from && !has(asciiSpace, text.charCodeAt(space))) space--
-    const wordStart = space > from ? space + 1 : previous?.wordStart ?? 0
-    if (previous !== undefined && previous.mark <= wordStart) visit(previous)
-    previous = { mark: i, wordStart, contextEnd, nextStart }
+    const start = space > from ? space + 1 : wordStart
+    if (mark >= 0 && mark <= start) visit(mark, wordStart, contextEnd, nextStart)
+    mark = i
+    wordStart = start
+    contextEnd = end
+    nextStart = following
   }
-  if (previous !== undefined) visit(previous)
+  if (mark >= 0) visit(mark, wordStart, contextEnd, nextStart)
 }
 
 /** The end of the closing punctuation that opens `[start, end)` but belongs to the sentence before, or `start`. */
 const closing = (text: string, start: number, end: number): number => {
   for (let i = start; i < end && has(closers, text.charCodeAt(i)); i++) {
     const next = i + 1
-    if (next >= end || isSpace(text.charCodeAt(next)) || text.startsWith("--", next) && next + 2 <= end) return next
+    if (next >= end || isSpace(text.charCodeAt(next)) || (next + 2 <= end && text.startsWith("--", next))) return next
   }
   return start
 }
 
-/** The `[start, end)` of every sentence. A newline alone never ends one. */
-export const sentenceSpans = (text: string): Array<readonly [start: number, end: number]> => {
+/** Calls `visit` with the start and the end of every sentence. A newline alone never ends one. */
+export const eachSentence = (text: string, visit: (start: number, end: number) => void): void => {
   let last = text.length
   while (last > 0 && isSpace(text.charCodeAt(last - 1))) last--
-  const slices: Array<readonly [number, number]> = []
   let start = 0
-  eachCandidate(text, ({ contextEnd, mark, nextStart, wordStart }) => {
-    if (containsBreak(text.slice(wordStart, contextEnd))) {
-      slices.push([start, mark + 1])
-      start = nextStart
-    }
-  })
-  slices.push([start, last])
-
-  const spans: Array<readonly [number, number]> = []
-  let moved = 0
-  for (let i = 0; i < slices.length; i++) {
-    const [from, to] = slices[i]!
-    const begin = from + moved
-    const next = slices[i + 1]
-    moved = 0
-    if (next !== undefined) {
-      const end = closing(text, next[0], next[1])
-      if (end > next[0]) {
-        let resume = end
-        while (resume < next[1] && isSpace(text.charCodeAt(resume))) resume++
-        moved = resume - next[0]
-        spans.push([begin, end])
-        continue
+  // The slice before the one being built waits: closing punctuation at the start of the latter is moved into it.
+  let pendingStart = 0
+  let pendingEnd = -1
+  const slice = (from: number, to: number): void => {
+    let begin = from
+    if (pendingEnd >= 0) {
+      const end = closing(text, from, to)
+      if (end > from) {
+        visit(pendingStart, end)
+        begin = end
+        while (begin < to && isSpace(text.charCodeAt(begin))) begin++
+      } else if (pendingEnd > pendingStart) {
+        visit(pendingStart, pendingEnd)
       }
     }
-    if (to > begin) spans.push([begin, to])
+    pendingStart = begin
+    pendingEnd = to
   }
-  return spans
+  eachCandidate(text, (mark, contextStart, contextEnd, nextStart) => {
+    // A lone ? or ! is a token of its own and always ends a sentence.
+    if (text.charCodeAt(mark) === DOT && !containsBreak(text, contextStart, contextEnd)) return
+    slice(start, mark + 1)
+    start = nextStart
+  })
+  slice(start, last)
+  if (pendingEnd > pendingStart) visit(pendingStart, pendingEnd)
 }
 
 /** The sentences as they stand in the text, inner newlines kept. */
-export const sentences = (text: string): Array<string> => sentenceSpans(text).map(([start, end]) => text.slice(start, end))
+export const sentences = (text: string): Array<string> => {
+  const found: Array<string> = []
+  eachSentence(text, (start, end) => found.push(text.slice(start, end)))
+  return found
+}
 
-export const countSentences = (text: string): number => sentenceSpans(text).length
+export const countSentences = (text: string): number => {
+  let total = 0
+  eachSentence(text, () => total++)
+  return total
+}

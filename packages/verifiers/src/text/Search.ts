@@ -74,15 +74,9 @@ export const containsWord = ({ folded, text }: Haystack, keyword: string): boole
   return found
 }
 
-/** The starts of every occurrence of `keyword`, case-sensitive, overlapping ones included. */
-export const occurrences = (text: string, keyword: string): Array<number> => {
-  const starts: Array<number> = []
-  eachOccurrence(units(text), units(keyword), true, (start) => {
-    starts.push(start)
-    return true
-  })
-  return starts
-}
+/** Calls `visit` with the start of every occurrence of `keyword`, case-sensitive, overlapping ones included. */
+export const eachExact = (text: string, keyword: string, visit: (start: number) => boolean): void =>
+  eachOccurrence(units(text), units(keyword), true, visit)
 
 const units = (text: string): Uint16Array => {
   const result = new Uint16Array(text.length)

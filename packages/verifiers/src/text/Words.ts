@@ -1,19 +1,22 @@
 import { isWord } from "./Characters.ts"
 
-const step = (text: string, index: number): number => {
-  const point = text.codePointAt(index)!
-  return point > 0xffff ? 2 : 1
-}
+/** The code point at `index`, given the unit there. Pairs of surrogates are rare, so they are looked at last. */
+const pointOf = (text: string, index: number, unit: number): number =>
+  (unit & 0xfc00) === 0xd800 ? text.codePointAt(index)! : unit
 
 const scan = (text: string, visit: (start: number, end: number) => void): void => {
-  let i = 0
-  while (i < text.length) {
-    while (i < text.length && !isWord(text.codePointAt(i)!)) i += step(text, i)
-    if (i >= text.length) return
-    const start = i
-    while (i < text.length && isWord(text.codePointAt(i)!)) i += step(text, i)
-    visit(start, i)
+  let start = -1
+  for (let i = 0; i < text.length; i++) {
+    const point = pointOf(text, i, text.charCodeAt(i))
+    if (isWord(point)) {
+      if (start < 0) start = i
+    } else if (start >= 0) {
+      visit(start, i)
+      start = -1
+    }
+    if (point > 0xffff) i++
   }
+  if (start >= 0) visit(start, text.length)
 }
 
 /** The runs of `\w+`: "don't" is two words, "_a_" is one. */

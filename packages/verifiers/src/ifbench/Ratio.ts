@@ -1,0 +1,61 @@
+import { stopWords } from "../data/stopwords.ts"
+import { kwargs, none, number, phrase } from "../Kwargs.ts"
+import { length, strip } from "../text/Characters.ts"
+import { sentences } from "../text/Punkt.ts"
+import { trigramOverlap } from "../text/Trigrams.ts"
+import { words } from "../text/Words.ts"
+import { verifier, type VerifierTable } from "../Verifier.ts"
+
+const stops = new Set(stopWords.split(" "))
+
+/** How many sentences end in each of ".", "?" and "!"; a mark before a closing quote does not count. */
+const endings = (text: string): { readonly statements: number; readonly questions: number; readonly exclamations: number } => {
+  let [statements, questions, exclamations] = [0, 0, 0]
+  for (const sentence of sentences(text)) {
+    if (sentence.endsWith(".")) statements++
+    else if (sentence.endsWith("?")) questions++
+    else if (sentence.endsWith("!")) exclamations++
+  }
+  return { statements, questions, exclamations }
+}
+
+export const ratio = {
+  "ratio:stop_words": verifier(kwargs({ percentage: number(0, 100) }), {
+    describe: ({ percentage }) => `Let stop words be no more than ${percentage}% of all words.`,
+    check: (response, { percentage }) => {
+      const all = words(response)
+      const stop = all.filter((word) => stops.has(word.toLowerCase())).length
+      return all.length > 0 && stop / all.length * 100 <= percentage
+    }
+  }),
+  "ratio:sentence_type": verifier(none, {
+    describe: () => "Keep a 2:1 ratio of declarative to interrogative sentences.",
+    check: (response) => {
+      const { questions, statements } = endings(response)
+      return statements === 2 * questions
+    }
+  }),
+  "ratio:sentence_balance": verifier(none, {
+    describe: () => "Use as many declarative as interrogative as exclamatory sentences.",
+    check: (response) => {
+      const { exclamations, questions, statements } = endings(response)
+      return statements === questions && questions === exclamations
+    }
+  }),
+  "ratio:overlap": verifier(kwargs({ reference_text: phrase, percentage: number(0, 100) }), {
+    describe: ({ percentage, reference_text }) =>
+      `Keep a trigram overlap of ${percentage}% (within 2%) with this reference text: "${reference_text}"`,
+    check: (response, { percentage, reference_text }) => {
+      const overlap = trigramOverlap(response, reference_text)
+      return overlap !== undefined && percentage - 2 <= overlap * 100 && overlap * 100 <= percentage + 2
+    }
+  }),
+  // Only the lengths are compared, not the words.
+  "ratio:sentence_words": verifier(none, {
+    describe: () => "Write three sentences with the same number of characters but with all different words.",
+    check: (response) => {
+      const lengths = sentences(response).map((sentence) => length(strip(sentence)))
+      return lengths.length === 3 && lengths[1] === lengths[0] && lengths[2] === lengths[0]
+    }
+  })
+} satisfies VerifierTable
