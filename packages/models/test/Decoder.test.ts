@@ -59,6 +59,23 @@ describe("gradients against PyTorch", () => {
   )
 })
 
+test("float64: the same logits", async () => {
+  const { config, expected, parameters } = await reference("qwen2-untied")
+  const wide = new Map([...parameters].map(([name, { data, dims }]) => [name, Tensor.from("float64", dims, data)]))
+  const graph = withLogits(decoderGraph(config, { ...options, elementType: "float64" }))
+  // Beyond "basic" ONNX Runtime fuses x sigmoid(x) into an operator that has no float64 kernel.
+  const found = await evaluate(graph, { ...Object.fromEntries(wide), input_ids: expected.input_ids! }, { optimization: "basic" })
+  expect(found.logits!.type).toBe("float64")
+  expect(maxDifference(found.logits!, expected.logits!)).toBeLessThan(logitBound)
+})
+
+test.each(["float16", "bfloat16"] as const)("%s: a graph for CUDA, with every weight and activation of that type", async (elementType) => {
+  const { config } = await reference("qwen2-tied")
+  const { graph, hidden, parameters } = decoderGraph(config, { ...options, elementType })
+  expect(new Set([...parameters, hidden].map(({ type }) => type))).toEqual(new Set([elementType]))
+  expect(graph.nodes.filter(({ opType }) => opType === "RotaryEmbedding").length).toBe(2 * config.layers)
+})
+
 describe("mutants that the bounds must catch", () => {
   test("a decoder without rotary positions", async () => {
     const { config, expected, parameters } = await reference("qwen2-tied")
