@@ -173,7 +173,7 @@ const evaluationGraph = (model: TrainableGraph, loss: LossSpec) => {
     ...(model.hidden === undefined ? {} : { hidden: copied(model.hidden) }),
     ...(model.head === undefined ? {} : { head: copied(model.head) })
   }
-  const result = addLoss(graph, copy, loss.evaluation)
+  const result = addLoss(graph, copy, loss.evaluation ?? loss)
   const parameters = new Set(copy.parameters)
   const used = graph.inputs.filter((value) => parameters.has(value) || graph.consumers(value).length > 0)
   graph.inputs.splice(0, graph.inputs.length, ...used)

@@ -35,8 +35,8 @@ export interface LossSpec {
   readonly name: string
   readonly inputs: ReadonlyArray<LossInput>
   readonly build: (site: LossSite) => LossResult
-  /** What the evaluation model computes: forward only, with as few inputs as that takes. */
-  readonly evaluation: Omit<LossSpec, "name" | "evaluation">
+  /** What the evaluation model computes instead, with fewer inputs. */
+  readonly evaluation?: Omit<LossSpec, "name" | "evaluation">
 }
 
 const needs = (value: Value | undefined, what: "hidden" | "head", loss: string): Value => {
@@ -213,10 +213,10 @@ const classification: Pick<LossSpec, "inputs" | "build"> = {
 
 /** The losses by name. "grpo+kl" is "grpo" with a k3 penalty towards reference log-probs. */
 export const losses = {
-  sft: { name: "sft", ...crossEntropy("sft"), evaluation: crossEntropy("sft") },
+  sft: { name: "sft", ...crossEntropy("sft") },
   grpo: { name: "grpo", ...clippedObjective("grpo", false), evaluation: crossEntropy("grpo") },
   "grpo+kl": { name: "grpo+kl", ...clippedObjective("grpo+kl", true), evaluation: crossEntropy("grpo+kl") },
-  classification: { name: "classification", ...classification, evaluation: classification }
+  classification: { name: "classification", ...classification }
 } satisfies Record<string, LossSpec>
 
 export type LossName = keyof typeof losses
