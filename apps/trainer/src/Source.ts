@@ -4,17 +4,19 @@ import { Conversation } from "@ifrl/train"
 import { Effect, FileSystem, Schema } from "effect"
 import { CommandError } from "./CommandError.ts"
 import { type Config, embedded } from "./Config.ts"
-import { buildWorld, corpus, type Demonstration, softTruth, tasks, isDomain } from "./world/index.ts"
+import { buildWorld, corpus, type Demonstration, isDomain, softTruth, type Split, tasks } from "./world/index.ts"
 
-/** Seeds and sizes of the embedded world. They are part of what the embedded model is: changing one asks for a new model. */
-const world = { seed: 0, train: 6000, validation: 400, heldOut: 400 } as const
+/**
+ * Seed and sizes of the embedded world. A longer split begins with the rows of a shorter one: demonstrations are made of many
+ * prompts, so that a model learns arithmetic rather than its examples, and a run of GRPO takes the first of them.
+ */
+const world = { seed: 0, demonstrated: 20_000, train: 2000, validation: 400, heldOut: 400 } as const
 
-const rowsOf = Effect.fn("embedded world")(function*(split: "train" | "validation" | "heldOut") {
-  const sizes = { train: 0, validation: 0, heldOut: 0, [split]: world[split] }
-  return yield* Effect.sync(() => buildWorld({ seed: world.seed, ...sizes })[split])
+const rowsOf = Effect.fn("embedded world")(function*(split: Split, count: number) {
+  return yield* Effect.sync(() => buildWorld({ seed: world.seed, train: 0, validation: 0, heldOut: 0, [split]: count })[split])
 })
 
-const promptsOf = (path: string, split: "train" | "heldOut") => path === embedded ? rowsOf(split) : loadPrompts(path)
+const promptsOf = (path: string, split: "train" | "heldOut") => path === embedded ? rowsOf(split, world[split]) : loadPrompts(path)
 
 /** The prompts that a run trains on. */
 export const trainingPrompts = (config: Config) => promptsOf(config.data.prompts, "train")
@@ -74,15 +76,15 @@ const conversationsOf = Effect.fnUntraced(function*(path: string) {
 
 /** Conversations to learn from, and those that only measure. */
 export const conversations = Effect.fnUntraced(function*(config: Config) {
-  const demonstrations = Effect.fnUntraced(function*(split: "train" | "validation", count: number, seed: number) {
-    const rows = yield* rowsOf(split)
+  const demonstrations = Effect.fnUntraced(function*(split: Split, prompts: number, count: number, seed: number) {
+    const rows = yield* rowsOf(split, prompts)
     return yield* Effect.sync(() => [...corpus({ seed, rows, count })].map(toConversation))
   })
   const examples = config.data.examples === embedded
-    ? yield* demonstrations("train", config.data.demonstrations, world.seed)
+    ? yield* demonstrations("train", world.demonstrated, config.data.demonstrations, world.seed)
     : yield* conversationsOf(config.data.examples)
   const validation = config.data.validation === embedded
-    ? yield* demonstrations("validation", world.validation, world.seed + 1)
+    ? yield* demonstrations("validation", world.validation, world.validation, world.seed + 1)
     : yield* conversationsOf(config.data.validation)
   return { examples, validation }
 })
