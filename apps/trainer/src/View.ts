@@ -122,11 +122,11 @@ export const renderLine = (state: ViewState): string => {
   return [`step ${state.step}/${state.steps}`, ...metrics, formatDuration(state.seconds)].join("  ")
 }
 
-/** What a GRPO run shows, under the metric names of @ifrl/grpo. */
+/** What a GRPO run shows, under the metric names of @ifrl/grpo. Without a reference, KL is that towards the sampling policy. */
 export const policyColumns: ReadonlyArray<Column> = [
   { label: "reward", metrics: ["reward"], digits: 3 },
   { label: "length", metrics: ["completions/mean_length"], digits: 1 },
-  { label: "KL", metrics: ["kl"], digits: 4 },
+  { label: "KL", metrics: ["kl", "old_kl"], digits: 4 },
   { label: "tokens/s", metrics: ["rollout/tokens_per_second"], digits: 0 }
 ]
 
