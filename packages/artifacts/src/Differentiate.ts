@@ -8,6 +8,7 @@ import { artifactError } from "./ArtifactError.ts"
 import { readsOf } from "./Capture.ts"
 import { Accumulated, type Region, regionsOf } from "./CustomGradient.ts"
 import { Emit, isFloat } from "./Emit.ts"
+import { patternAt } from "./Patterns.ts"
 import { type Lazy, ruleKey, Site } from "./Rule.ts"
 import { nonDifferentiable, rules } from "./rules/index.ts"
 
@@ -38,6 +39,11 @@ const stepsOf = (graph: Graph): Array<Step> => {
   const rest = new Map<Region, number>()
   // An outer region is registered after the regions inside it.
   for (const region of regionsOf(graph)) for (const node of region.nodes) owner.set(node, region)
+  for (const node of graph.nodes) {
+    const pattern = patternAt(graph, node)
+    if (pattern === undefined || [...pattern.nodes].some((part) => owner.has(part))) continue
+    for (const part of pattern.nodes) owner.set(part, pattern)
+  }
   for (const region of owner.values()) rest.set(region, (rest.get(region) ?? 0) + 1)
   const steps: Array<Step> = []
   for (const node of graph.nodes) {

@@ -66,6 +66,14 @@ const cases: Array<Case> = [
   unary("Neg", x(3)), unary("Abs", away(5)), unary("Exp", x(4)), unary("Log", positive(4)), unary("Sqrt", positive(4)),
   unary("Reciprocal", away(4)), unary("Sin", x(4)), unary("Cos", x(4)),
   unary("Sigmoid", x(4)), unary("Tanh", x(4)), unary("Relu", away(6)),
+  { op: "Sigmoid", of: "times its input", inputs: { x: x(5) }, build: (g, { x }) => g.op("Mul", [g.op("Sigmoid", [x]), x]) },
+  {
+    op: "Sigmoid", of: "times its input, used twice", inputs: { x: x(5) },
+    build: (g, { x }) => {
+      const s = g.op("Sigmoid", [x])
+      return g.op("Add", [g.op("Mul", [x, s]), s])
+    }
+  },
   unary("Softmax", x(2, 3, 4)), unary("Softmax", x(2, 3, 4), { axis: 1 }, "axis 1"),
   unary("LogSoftmax", x(2, 3, 4)), unary("LogSoftmax", x(2, 3, 4), { axis: 0 }, "axis 0"),
   ...["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"]
