@@ -1,5 +1,5 @@
 // Times the training step and generation of ours against PyTorch + transformers on one checkpoint, in turn, in one go:
-//   npm run bench:peers -- --json [--rounds 5] [--threads 2] [--out benchmarks]
+//   npm run bench:peers -- --json [--rounds 5] [--threads 2] [--out benchmarks] [--tiny]
 // The Python of the other side is IFRL_PYTHON, or python3; what it needs is in tools/peers/requirements.txt.
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { hardware, hardwareSlug, markdown, type Measured, type Measurements, ratios, type Report } from "./Report.ts"
-import { shape } from "./Shape.ts"
+import { shape as fullShape, tiny } from "./Shape.ts"
 import { Side } from "./Side.ts"
 
 const { values: flags } = parseArgs({
@@ -15,10 +15,12 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },
     threads: { type: "string", default: "2" },
-    out: { type: "string", default: "benchmarks" }
+    out: { type: "string", default: "benchmarks" },
+    tiny: { type: "boolean", default: false }
   }
 })
 const rounds = Number(flags.rounds)
+const shape = flags.tiny ? tiny : fullShape
 const stepsPerRound = 3
 const python = process.env["IFRL_PYTHON"] ?? "python3"
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -123,11 +125,14 @@ try {
     measurements,
     ratios: ratios(measurements)
   }
-  await mkdir(flags.out, { recursive: true })
-  const name = join(flags.out, `${report.date}-${hardwareSlug(machine)}`)
-  await writeFile(`${name}.json`, `${JSON.stringify(report, null, 2)}\n`)
-  await writeFile(`${name}.md`, markdown(report))
-  progress(`written: ${name}.md, ${name}.json`)
+  // A tiny run is no result: nothing of it is kept.
+  if (!flags.tiny) {
+    await mkdir(flags.out, { recursive: true })
+    const name = join(flags.out, `${report.date}-${hardwareSlug(machine)}`)
+    await writeFile(`${name}.json`, `${JSON.stringify(report, null, 2)}\n`)
+    await writeFile(`${name}.md`, markdown(report))
+    progress(`written: ${name}.md, ${name}.json`)
+  }
   console.log(flags.json ? JSON.stringify(report.ratios) : markdown(report))
 } finally {
   await Promise.all(sides.map((each) => each.end()))

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals"
+import { readFileSync } from "node:fs"
 import { hardwareSlug, markdown, type Measurements, median, ratios } from "../peers/Report.ts"
 import { shape, tokens } from "../peers/Shape.ts"
 import { Side } from "../peers/Side.ts"
@@ -44,6 +45,12 @@ describe("Report", () => {
     expect(text).toContain("| training step | 1000 | 1500 | 2000 | 1.5 |")
     expect(text).toContain("torch 2.13.0")
   })
+})
+
+test("the peer is pinned to what made the fixtures", () => {
+  const pins = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8").split("\n").filter((line) => /^\w/.test(line))
+  expect(pins("../peers/requirements.txt").length).toBeGreaterThan(0)
+  expect(pins("../fixtures/requirements.txt")).toEqual(expect.arrayContaining(pins("../peers/requirements.txt")))
 })
 
 test("the batch is the same on both sides: the sequence that peer.py makes", () => {
