@@ -97,11 +97,16 @@ const arithmetic: Task = {
     const story = sign > 0 ? `Tom has ${a} coins and gets ${b} more.` : `Tom has ${a} coins and loses ${b}.`
     return [`What is ${subject}?`, spoken, `${story} How many are there?`]
   },
+  // Column by column, ones first: what carries or is borrowed comes before the digit that needs it.
   think: (subject) => {
     const { a, b, op, sign } = terms(subject)
-    const [tens, ones] = [b - b % 10, b % 10]
-    const step = a + sign * tens
-    return `${a} ${op} ${tens} is ${step}.${ones === 0 ? "" : ` ${step} ${op} ${ones} is ${step + sign * ones}.`}`
+    const [ones, otherOnes] = [a % 10, b % 10]
+    const [tens, otherTens] = [(a - ones) / 10, (b - otherOnes) / 10]
+    const borrowed = sign < 0 && ones < otherOnes ? 10 : 0
+    const first = ones + borrowed + sign * otherOnes
+    const carried = first > 9 || borrowed > 0 ? 1 : 0
+    const second = tens + sign * (otherTens + carried)
+    return `${ones + borrowed} ${op} ${otherOnes} is ${first}. ${tens} ${op} ${otherTens}${carried ? ` ${op} 1` : ""} is ${second}.`
   },
   compose: (subject, draft, random) => {
     const result = arithmetic.answer(subject)!
