@@ -47,7 +47,7 @@ export interface Drawn {
 
 /** Between these numbers of rows W x^T beats x W^T on CPU. */
 const columnsFrom = 4
-const columnsTo = 96
+const columnsTo = 128
 
 /** Most attention scores of one head that a prefill run holds at once. */
 const prefillScores = 2 ** 20

@@ -130,11 +130,11 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
     return [g.op("Expand", [best, draws]), g.op("ConstantOfShape", [draws], { value: zero })]
   }
 
-  const plain = (g: Graph): Choice => {
+  const unsorted = (withMinP: boolean) => (g: Graph): Choice => {
     const e = emitter(g)
     const mass = g.op("Exp", [heated(g, shifted)])
-    const kept = g.op("Where", [g.op("Less", [mass, minP]), e.scalar("float32", 0), mass])
-    const { blocks, sums } = blocksOf(g, kept)
+    const kept = () => g.op("Where", [g.op("Less", [mass, minP]), e.scalar("float32", 0), mass])
+    const { blocks, sums } = blocksOf(g, withMinP ? kept() : mass)
     const [first, second] = g.ops("Split", [uniforms, e.axes(1, 1)], 2, { axis: 2 })
     const u = (part: Value) => g.op("Squeeze", [part, e.axes(2)])
     const outer = g.op("CumSum", [sums, e.scalar("int64", 1)])
@@ -208,6 +208,8 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
         g.op("Greater", [topK, e.scalar("int64", 0)]),
         g.op("Less", [topP, e.scalar("float32", 1)])
       ])
+      const plain = (g: Graph) =>
+        emitter(g).branch(g.op("Greater", [minP, g.constant("float32", 0)]), unsorted(true), unsorted(false))
       return e.branch(filters, filtered, plain)
     }
   )
