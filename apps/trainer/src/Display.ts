@@ -25,12 +25,25 @@ export class Display extends Context.Service<Display, {
       Display,
       Effect.gen(function*() {
         const update = createLogUpdate(stream, { showCursor: true })
+        let latest = idle
+        let drawn = -Infinity
+        const draw = (state: ViewState) => {
+          latest = state
+          // Decoding reports every token; a screen needs ten pictures a second.
+          if (state.seconds - drawn < 0.1 && state.seconds >= drawn) return
+          drawn = state.seconds
+          update(renderView(state, stream.columns ?? 80))
+        }
         const display = yield* make({
-          draw: (state) => Effect.sync(() => update(renderView(state, stream.columns ?? 80))),
+          draw: (state) => Effect.sync(() => draw(state)),
           line: (text) => Effect.sync(() => update.persist(text)),
           step: () => Effect.void,
           sample: () => Effect.void,
-          end: Effect.sync(() => update.done())
+          end: Effect.sync(() => {
+            if (latest !== idle) update(renderView(latest, stream.columns ?? 80))
+            update.done()
+            latest = idle
+          })
         })
         yield* Effect.addFinalizer(() => display.end)
         return display

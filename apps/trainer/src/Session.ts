@@ -6,15 +6,10 @@ import { Effect } from "effect"
 import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
 import type { PromptEncoder } from "./Evaluation.ts"
-
-/** Longest sequence that is used unless the config asks for more: caches and position tables grow with it. */
-const usualLength = 4096
+import { longestSequence } from "./Units.ts"
 
 /** Tokens of prompt and completion together, at most. */
-export const maxLengthOf = (config: Config, model: Model): number =>
-  config.model.maxLength > 0
-    ? Math.min(config.model.maxLength, model.config.maxPositions)
-    : Math.min(usualLength, model.config.maxPositions)
+export const maxLengthOf = (config: Config, model: Model): number => longestSequence(config, model.config)
 
 export const packOf = ({ train }: Config): PackOptions => ({
   maxTokens: train.microBatchTokens,

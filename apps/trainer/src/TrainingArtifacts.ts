@@ -11,7 +11,7 @@ export const policyLoss = ({ objective }: Config): LossName => objective.klCoeff
 
 /** Artifacts of `decoder` for `loss`, every parameter trained. Emitted from the config alone; takes no weights. */
 export const trainingArtifacts = (config: Config, decoder: DecoderConfig, loss: LossName): Artifacts => {
-  const maxLength = longestSequence(config, { ...decoder, parameters: 0 })
+  const maxLength = longestSequence(config, decoder)
   const [beta1, beta2] = config.optimizer.betas
   const decays = new Map(decoderParameters(decoder).map(({ decay, name }) => [name, decay]))
   const artifacts = generateArtifacts({

@@ -51,9 +51,12 @@ const forwardProducts = (m: ModelSize, length: number) => {
   return m.layers * (weights + attention) + m.vocabSize * m.hiddenSize
 }
 
-/** The longest sequence of a run, in tokens. */
-export const longestSequence = (config: Config, model: ModelSize): number =>
-  config.model.maxLength > 0 ? Math.min(config.model.maxLength, model.maxPositions) : model.maxPositions
+/** Longest sequence that is used unless the config asks for more: caches and position tables grow with it. */
+const usualLength = 4096
+
+/** Tokens of prompt and completion together, at most. */
+export const longestSequence = ({ model: { maxLength } }: Config, { maxPositions }: { readonly maxPositions: number }): number =>
+  Math.min(maxLength > 0 ? maxLength : usualLength, maxPositions)
 
 const total = (parts: Record<string, number>) => ({ ...parts, total: Object.values(parts).reduce((a, b) => a + b, 0) })
 
