@@ -20,7 +20,7 @@ export interface GenerateOptions {
   /** Must be the model's own; default: whatever that is. Gradients and moments of half-precision models are float32. */
   readonly elementType?: Manifest["elementType"]
   readonly device?: Manifest["device"]
-  /** Default 21. */
+  /** Default 21, or what the model's operators need. */
   readonly opset?: number
   /** Whether weight decay applies to a parameter; default: to those of rank 2 and more, so not to norms and biases. */
   readonly decay?: (name: string, shape: ReadonlyArray<number>) => boolean
@@ -54,7 +54,8 @@ export const generateArtifacts = (options: GenerateOptions): Artifacts => {
   const elementType = elementTypeOf(model, options.elementType)
   const requiresGrad = options.requiresGrad ?? model.parameters.map(({ name }) => name)
   const trained = findValues(graph, requiresGrad, model.parameters, "parameter")
-  const encode = (g: Graph) => encodeModel(toModel(g, options.opset === undefined ? {} : { opset: options.opset }))
+  const message = (g: Graph) => toModel(g, options.opset === undefined ? {} : { opset: options.opset })
+  const encode = (g: Graph) => encodeModel(message(g))
 
   const evaluation = evaluationGraph(model, loss)
   const result = addLoss(graph, model, loss)
@@ -86,13 +87,14 @@ export const generateArtifacts = (options: GenerateOptions): Artifacts => {
 
   const parameterNames = new Set([...model.parameters.map(({ name }) => name), ...[...pairs.values()].flatMap(({ input, output }) => [input, output])])
   const decay = options.decay ?? ((_: string, shape: ReadonlyArray<number>) => shape.length >= 2)
+  const training = message(graph)
   const manifest: Manifest = {
     format: "ifrl-artifacts",
     version: 1,
     loss: loss.name,
     elementType,
     device,
-    opset: Math.max(options.opset ?? 21, graph.opsets.get("") ?? 0),
+    opset: Number(training.opsetImport.find(({ domain }) => domain === "")!.version),
     recompute: model.graph.inputs.some(({ name, type }) => name === "recompute" && type === "bool"),
     optimizer: { name: "adamw", ...adamWDefaults, ...settings },
     parameters: model.parameters.map((value) => {
@@ -112,7 +114,7 @@ export const generateArtifacts = (options: GenerateOptions): Artifacts => {
   }
   return {
     manifest,
-    training: encode(graph),
+    training: encodeModel(training),
     evaluation: encode(evaluation.graph),
     optimizer: encode(optimizer.graph),
     gradientNorm: encode(gradientNorm(gradientType))

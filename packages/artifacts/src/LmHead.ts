@@ -22,11 +22,12 @@ export interface LmHead {
 const chunkLogits = 4 * 1024 * 1024
 
 /**
- * Tokens per chunk for a vocabulary: as many as fit the budget, but at least 128. Each chunk reads the weight and reads and
- * writes its whole gradient once, which smaller chunks would not repay.
+ * Tokens per chunk for a vocabulary: as many as fit the budget, but at least 256. Each chunk reads the weight and reads and writes its
+ * whole gradient once, which small chunks don't repay: with V = 151,936 and D = 896, 512 tokens took 12.0, 7.1, 6.4 and 5.9 s of processor
+ * time in chunks of 32, 128, 256 and 512.
  */
 export const lmHeadChunk = (vocabulary: number): number =>
-  Math.min(2048, Math.max(128, 2 ** Math.floor(Math.log2(chunkLogits / vocabulary))))
+  Math.min(2048, Math.max(256, 2 ** Math.floor(Math.log2(chunkLogits / vocabulary))))
 
 interface Chunk {
   readonly x: Value
@@ -58,7 +59,7 @@ export const padBlock = (g: Emit, value: Value, start: Value, end: Value, block:
  */
 export const lmHeadLogProbs = (graph: Graph, head: LmHead): { readonly logProbs: Value; readonly entropy: Value } => {
   const vocabulary = head.weight.shape?.[0]
-  const block = head.chunk ?? (typeof vocabulary === "number" ? lmHeadChunk(vocabulary) : 128)
+  const block = head.chunk ?? (typeof vocabulary === "number" ? lmHeadChunk(vocabulary) : 256)
   const [logProbs, entropy] = customGradient(
     graph,
     "lm_head",

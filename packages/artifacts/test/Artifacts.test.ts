@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, test } from "@jest/globals"
 import { type TensorData, tensorData, tensorValues } from "@ifrl/onnx"
+import { Tensor } from "@ifrl/runtime"
+import { Scope } from "effect"
 import { type Artifacts, generateArtifacts } from "../src/index.ts"
 import { decoder, parameters, type Sizes } from "./decoder.ts"
-import { noise, ortRunner } from "./ort.ts"
+import { noise, ortRunner, toTensor } from "./ort.ts"
 
 // x Sigmoid(x) is fused into QuickGelu, which has no float64 kernel: float64 models are loaded at "basic".
 const ort = ortRunner({ optimization: "basic" })
@@ -94,6 +96,50 @@ describe.each([["float64", 1e-12], ["float32", 1e-5]] as const)("in %s", (type, 
     const [a, b] = [await accumulate(recomputing, [whole, whole], type, flag), await accumulate(artifacts, [whole, whole], type)]
     expect(distance(a.gradients, b.gradients)).toBeLessThan(bound)
   })
+})
+
+describe.each([false, true])("gradient buffers bound in place, recomputation %s", (recompute) => {
+  const artifacts = make("float32", { recompute })
+  const flag: Record<string, TensorData> = recompute ? { recompute: tensorData("bool", [], [1]) } : {}
+  const batches = [batchOf(rows.slice(0, 2), 9, "float32"), batchOf(rows.slice(2), 12, "float32")]
+  const inPlace = async () => {
+    const session = await ort.session(artifacts.training)
+    const trained = artifacts.manifest.parameters
+    const buffers = trained.map(({ gradient, shape }) => [gradient!, Tensor.zeros("float32", shape)] as const)
+    const weights = Object.entries(parameters(sizes)).map(([name, data]) => [name, toTensor(data)] as const)
+    for (const batch of batches) {
+      const inputs = [...Object.entries({ ...batch, ...flag }).map(([name, data]) => [name, toTensor(data)] as const), ...weights]
+      const bound = buffers.map(([{ input }, buffer]) => [input, buffer] as const)
+      const outputs = Object.fromEntries(buffers.map(([{ output }, buffer]) => [output, buffer]))
+      const io = { inputs: Object.fromEntries([...inputs, ...bound]), outputs }
+      const binding = await ort.run(session.bind(io).pipe(Scope.provide(ort.scope)))
+      await ort.run(binding.run)
+    }
+    return Object.fromEntries(trained.map(({ name }, i) => [name, Array.from(buffers[i]![1].data as Float32Array)]))
+  }
+  test("hold what separate buffers would", async () => {
+    expect(distance(await inPlace(), (await accumulate(artifacts, batches, "float32", flag)).gradients)).toBeLessThan(1e-6)
+  })
+  test("hold the same bits every time", async () => {
+    expect(await inPlace()).toEqual(await inPlace())
+  })
+})
+
+test("a half-precision model has float32 gradients close to those of the float32 model", async () => {
+  const model = decoder(sizes, { type: "float16", block: 4 })
+  const artifacts = generateArtifacts({ model, loss: "sft" })
+  expect(artifacts.manifest).toMatchObject({ elementType: "float16", parameters: expect.arrayContaining([
+    expect.objectContaining({ gradient: expect.objectContaining({ type: "float32" }) })
+  ]) })
+  const batch = batchOf(rows, 12, "float32")
+  const run = await ort.runner(artifacts.training)
+  const halves = Object.fromEntries(Object.entries(parameters(sizes)).map(([name, { dims, ...data }]) =>
+    [name, tensorData("float16", dims, Array.from(tensorValues({ dims, ...data }) as Float32Array))]))
+  const buffers = Object.fromEntries(artifacts.manifest.parameters.map(({ gradient, shape }) =>
+    [gradient!.input, tensorData("float32", shape, Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0))]))
+  const outputs = await run({ ...halves, ...buffers, ...batch })
+  const gradients = Object.fromEntries(artifacts.manifest.parameters.map(({ gradient, name }) => [name, values(outputs[gradient!.output]!)]))
+  expect(distance(gradients, (await accumulate(make("float32"), [batch], "float32")).gradients)).toBeLessThan(5e-3)
 })
 
 test("recomputation fed false gives NaN, not a wrong gradient", async () => {

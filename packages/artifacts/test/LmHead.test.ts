@@ -78,6 +78,6 @@ test("a tied weight collects head and embedding in one buffer", async () => {
   a.forEach((value, i) => expect(value).toBeCloseTo(b[i]! + start[i]!, 12))
 })
 
-test("chunks hold about four million logits, but at least 128 tokens", () => {
-  expect([2048, 4096, 32000, 151936].map(lmHeadChunk)).toEqual([2048, 1024, 128, 128])
+test("chunks hold about four million logits, but at least 256 tokens", () => {
+  expect([2048, 4096, 32000, 151936].map(lmHeadChunk)).toEqual([2048, 1024, 256, 256])
 })
