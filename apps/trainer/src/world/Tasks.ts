@@ -1,4 +1,4 @@
-// The three kinds of work: writing about a topic, arithmetic in two steps, sorting numbers. A problem is a kind and a
+// The three kinds of work: writing about a topic, adding and subtracting, sorting numbers. A problem is a kind and a
 // subject; the subject is a string, so that a row of a dataset carries it whole.
 import type { Random } from "@ifrl/curriculum"
 import { capital, type Content, type Draft } from "./Draft.ts"
@@ -80,38 +80,33 @@ const writing: Task = {
   }
 }
 
-const operations = { plus: 1, minus: -1 } as const
-type Operation = keyof typeof operations
-
-/** `7 plus 5 minus 3` as its running results: 7, 12, 9. */
-const runningResults = (subject: string): ReadonlyArray<number> => {
-  const [first, ...rest] = subject.split(" ")
-  const results = [Number(first)]
-  for (let i = 0; i < rest.length; i += 2) {
-    results.push(results.at(-1)! + operations[rest[i] as Operation] * Number(rest[i + 1]))
-  }
-  return results
+const terms = (subject: string): { a: number; b: number; sign: number; op: string } => {
+  const [a, op, b] = subject.split(" ")
+  return { a: Number(a), b: Number(b), sign: op === "plus" ? 1 : -1, op: op! }
 }
 
 const arithmetic: Task = {
   share: 0.15,
   subject: (random) => {
-    for (;;) {
-      const digit = () => 2 + random.int(8)
-      const operation = () => random.pick(Object.keys(operations))
-      const subject = `${digit()} ${operation()} ${digit()} ${operation()} ${digit()}`
-      if (runningResults(subject).every((result) => result >= 0)) return subject
-    }
+    const [a, b] = [10 + random.int(80), 10 + random.int(80)]
+    return random.chance(0.5) && a + b < 100 ? `${a} plus ${b}` : `${Math.max(a, b)} minus ${Math.min(a, b)}`
   },
   phrasings: (subject) => {
-    const [first, ...rest] = subject.split(" ")
-    const told = rest.join(" ").replaceAll("plus", "gets").replaceAll("minus", "loses").replace(/(\d) /, "$1 and ")
-    return [`What is ${subject}?`, `Compute ${subject}.`, `Tom has ${first} coins and ${told}. How many are there?`]
+    const { a, b, sign } = terms(subject)
+    const spoken = sign > 0 ? `Add ${b} to ${a}.` : `Take ${b} from ${a}.`
+    const story = sign > 0 ? `Tom has ${a} coins and gets ${b} more.` : `Tom has ${a} coins and loses ${b}.`
+    return [`What is ${subject}?`, spoken, `${story} How many are there?`]
   },
+  // Column by column, ones first: what carries or is borrowed comes before the digit that needs it.
   think: (subject) => {
-    const results = runningResults(subject)
-    const steps = subject.split(" ").slice(1).join(" ").match(/\w+ \d+/g) ?? []
-    return steps.map((step, i) => `${results[i]} ${step} is ${results[i + 1]}.`).join(" ")
+    const { a, b, op, sign } = terms(subject)
+    const [ones, otherOnes] = [a % 10, b % 10]
+    const [tens, otherTens] = [(a - ones) / 10, (b - otherOnes) / 10]
+    const borrowed = sign < 0 && ones < otherOnes ? 10 : 0
+    const first = ones + borrowed + sign * otherOnes
+    const carried = first > 9 || borrowed > 0 ? 1 : 0
+    const second = tens + sign * (otherTens + carried)
+    return `${ones + borrowed} ${op} ${otherOnes} is ${first}. ${tens} ${op} ${otherTens}${carried ? ` ${op} 1` : ""} is ${second}.`
   },
   compose: (subject, draft, random) => {
     const result = arithmetic.answer(subject)!
@@ -120,13 +115,20 @@ const arithmetic: Task = {
     return { title: "Sum", sentences: [capital(`${lead}${spoken} is ${result}.`)], marks: [result], pronoun: "It" }
   },
   forbiddable: () => ["answer"],
-  answer: (subject) => String(runningResults(subject).at(-1)),
+  answer: (subject) => {
+    const { a, b, sign } = terms(subject)
+    return String(a + sign * b)
+  },
   relevance: (subject, answer) => numbersIn(answer).join(" ") === arithmetic.answer(subject) ? 1 : 0
 }
 
 const sorting: Task = {
   share: 0.15,
-  subject: (random) => random.shuffle([1, 2, 3, 4, 5, 6, 7, 8, 9]).slice(0, 4).join(" "),
+  subject: (random) => {
+    const numbers = new Set<number>()
+    while (numbers.size < 3) numbers.add(10 + random.int(90))
+    return [...numbers].join(" ")
+  },
   phrasings: (subject) => [
     `Sort the numbers ${subject}.`,
     `Put ${subject} in rising order.`,

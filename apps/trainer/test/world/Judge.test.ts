@@ -11,8 +11,8 @@ const row = promptRow({
   domain: "writing",
   subject: "foxes"
 })
-const sum = promptRow({ instruction: "What is 9 plus 8 minus 5?", constraints: [], domain: "arithmetic", subject: "9 plus 8 minus 5" })
-const sort = promptRow({ instruction: "Sort the numbers 9 1 7 4.", constraints: [], domain: "sorting", subject: "9 1 7 4" })
+const sum = promptRow({ instruction: "What is 17 plus 25?", constraints: [], domain: "arithmetic", subject: "17 plus 25" })
+const sort = promptRow({ instruction: "Sort the numbers 31 7 22.", constraints: [], domain: "sorting", subject: "31 7 22" })
 const thought = (answer: string) => `<think>\nTopic foxes.\n</think>\n\n${answer}`
 
 describe("judge", () => {
@@ -48,15 +48,15 @@ describe("judge", () => {
   })
 
   test.each([
-    [sum, "So, the answer is 12.", 1],
-    [sum, "<<Sum>>\n\"*12*\"", 1],
-    [sum, "The answer is 13.", 0],
-    [sum, "The answer is 12 or 13.", 0],
-    [sum, "The answer is 1 2.", 0],
-    [sort, "The order is 1, 4, 7, 9.", 1],
-    [sort, "1 4 7 9", 1],
-    [sort, "The order is 1, 4, 9, 7.", 0],
-    [sort, "The order is 1, 4, 7.", 0]
+    [sum, "So, the answer is 42.", 1],
+    [sum, "<<Sum>>\n\"*42*\"", 1],
+    [sum, "The answer is 43.", 0],
+    [sum, "The answer is 42 or 43.", 0],
+    [sum, "The answer is 4 2.", 0],
+    [sort, "The order is 7, 22, 31.", 1],
+    [sort, "7 22 31", 1],
+    [sort, "The order is 7, 31, 22.", 0],
+    [sort, "The order is 7, 22.", 0]
   ])("%#: numbers are right or wrong", (problem, answer, relevance) => {
     expect(judge(problem, thought(answer)).relevance).toBe(relevance)
   })
