@@ -1,7 +1,8 @@
-// `ifrl eval`: a model on held-out prompts, judged by the verifiers.
+// `ifrl eval`: a model on held-out prompts, judged by the verifiers; with --suite a benchmark (EvalSuite.ts).
 import { loadModel } from "@ifrl/models"
 import { Rollout } from "@ifrl/rollout"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Option } from "effect"
+import { Command } from "effect/cli"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { evaluate, printEvaluations } from "../Evaluation.ts"
@@ -10,7 +11,8 @@ import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, promptEncoder } from "../Session.ts"
 import { heldOutPrompts } from "../Source.ts"
 import { evalUnits } from "../Units.ts"
-import { runCommand, runtimeLayer } from "./RunCommand.ts"
+import { evalSuite, refuseSuiteFlags, suiteFlags } from "./EvalSuite.ts"
+import { runFlags, runHandler, runtimeLayer } from "./RunCommand.ts"
 
 const program = Effect.fnUntraced(function*(config: Config) {
   const folder = yield* RunFolder
@@ -36,9 +38,14 @@ const program = Effect.fnUntraced(function*(config: Config) {
   }
 })
 
-export const evaluateCommand = runCommand("eval", {
-  description: "Judge a model's responses to held-out prompts",
+const judgeHeldOut = runHandler("eval", {
   embedded: true,
   units: (config, model, assumed) => evalUnits(config, model, assumed, config.eval.prompts > 0 ? config.eval.prompts : 400),
   program: (config) => Effect.scoped(Effect.suspend(() => program(config))).pipe(Effect.provide(runtimeLayer(config)))
 })
+
+export const evaluateCommand = Command.make("eval", { ...runFlags, ...suiteFlags }, Effect.fnUntraced(function*(input) {
+  if (Option.isSome(input.suite)) return yield* evalSuite(input.suite.value, input)
+  yield* refuseSuiteFlags(input)
+  return yield* judgeHeldOut(input)
+})).pipe(Command.withDescription("Judge a model's responses to held-out prompts, or anybody's to a benchmark"))

@@ -29,6 +29,8 @@ export interface RunCommandOptions<E, R> {
   readonly description: string
   /** Without a config file and a model, the run is that of the embedded model, under the config that was made for it. */
   readonly embedded?: boolean
+  /** Flags without which the run could not go on, ` --suite ifeval`. */
+  readonly resumeWith?: string
   /** What the run would ask for. */
   readonly units: (config: Config, model: ModelSize, assumed: Assumptions) => Units
   readonly program: (config: Config, options: RunOptions) => Effect.Effect<RunResult, E, R>
@@ -47,19 +49,23 @@ const dryRun = Effect.fnUntraced(function*(config: Config, unitsOf: RunCommandOp
   yield* printResult(unitsJson(units), printUnits(units))
 })
 
-export const runCommand = <const Name extends string, E, R>(name: Name, options: RunCommandOptions<E, R>) =>
-  Command.make(name, {
-    ...configFlags,
-    resume: Flag.String("resume").pipe(
-      Flag.withMetavar("folder"),
-      Flag.withDescription("Go on with the run in this folder, under its own config"),
-      Flag.optional
-    ),
-    "dry-run": Flag.Boolean("dry-run").pipe(
-      Flag.withDefault(false),
-      Flag.withDescription("Print what the run would ask for, and end; no weights are read")
-    )
-  }, (input) =>
+/** Flags of every run. */
+export const runFlags = {
+  ...configFlags,
+  resume: Flag.String("resume").pipe(
+    Flag.withMetavar("folder"),
+    Flag.withDescription("Go on with the run in this folder, under its own config"),
+    Flag.optional
+  ),
+  "dry-run": Flag.Boolean("dry-run").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Print what the run would ask for, and end; no weights are read")
+  )
+}
+
+/** What a run does with its flags. */
+export const runHandler =
+  <E, R>(name: string, options: Omit<RunCommandOptions<E, R>, "description">) => (input: Command.Command.Config.Infer<typeof runFlags>) =>
     Effect.gen(function*() {
       const path = yield* Path.Path
       const resume = Option.getOrUndefined(input.resume)
@@ -83,11 +89,14 @@ export const runCommand = <const Name extends string, E, R>(name: Name, options:
         const display = yield* Display
         yield* display.line(`run ${folder.directory}`)
         const result = yield* options.program(config, { resumed: resume !== undefined }).pipe(
-          Effect.onInterrupt(() => Console.error(`ifrl: go on with: ifrl ${name} --resume ${folder.directory}`))
+          Effect.onInterrupt(() => Console.error(`ifrl: go on with: ifrl ${name}${options.resumeWith ?? ""} --resume ${folder.directory}`))
         )
         yield* display.end
         yield* folder.writeSummary(result.summary)
         yield* printResult(result.summary, result.text)
       })
       yield* run.pipe(Effect.provide(Layer.mergeAll(RunFolder.layer(name, config, resume), Display.layer({ json: yield* Json }))))
-    })).pipe(Command.withDescription(options.description))
+    })
+
+export const runCommand = <const Name extends string, E, R>(name: Name, options: RunCommandOptions<E, R>) =>
+  Command.make(name, runFlags, runHandler(name, options)).pipe(Command.withDescription(options.description))

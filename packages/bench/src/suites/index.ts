@@ -1,0 +1,7 @@
+import { ifbench } from "./Ifbench.ts"
+import { ifeval } from "./Ifeval.ts"
+import type { Suite } from "./Suite.ts"
+
+/** Every benchmark by name. */
+export const suites = { ifeval, ifbench } satisfies Readonly<Record<string, Suite>>
+export type SuiteName = keyof typeof suites

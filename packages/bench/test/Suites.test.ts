@@ -1,0 +1,98 @@
+// The suites on prompts and responses made up for these tests, so that their figures can be counted by hand.
+import { NodeServices } from "@effect/platform-node"
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
+import { Effect } from "effect"
+import { htmlReport, loadSuite, printSuiteResult, suites } from "../src/index.ts"
+import { jsonl, prompts, scratch } from "./support/Fixture.ts"
+import { score } from "./support/Score.ts"
+
+let files: Awaited<ReturnType<typeof scratch>>
+beforeAll(async () => {
+  files = await scratch({ "ifeval/input_data.jsonl": prompts, "ifbench/IFBench_test.jsonl": prompts })
+})
+afterAll(() => files.remove())
+
+const responses = jsonl(
+  { key: 1, response: "Here is my answer, as asked:\napples and pears" },
+  { prompt: "Describe rain in quotation marks, in at least three words.", response: "\"Water <b>falls</b>.\"" },
+  { prompt: "Nothing of the sort", response: "x" }
+)
+const scored = async (name: "ifeval" | "ifbench" = "ifeval", text = responses) =>
+  score(suites[name], files.folder, await files.write("responses.jsonl", text))
+
+describe("IFEval's format", () => {
+  test("counts prompts and instructions, strictly and loosely; a missing response fails its instructions", async () => {
+    const { result } = await scored()
+    expect(result.headline.rows).toEqual({
+      "prompt-level": { strict: { value: 1 / 3, followed: 1, count: 3 }, loose: { value: 2 / 3, followed: 2, count: 3 } },
+      "instruction-level": { strict: { value: 2 / 4, followed: 2, count: 4 }, loose: { value: 3 / 4, followed: 3, count: 4 } }
+    })
+    expect(result.answered!.rows["prompt-level"]).toEqual({
+      strict: { value: 1 / 2, followed: 1, count: 2 },
+      loose: { value: 1, followed: 2, count: 2 }
+    })
+    expect(result.responses).toMatchObject({ rows: 3, unmatched: [3], duplicates: [], missing: ["3"] })
+    expect(result.breakdowns.at(-1)!.rows["punctuation:no_comma"]).toEqual({
+      strict: { value: 0, followed: 0, count: 1 },
+      loose: { value: 1, followed: 1, count: 1 }
+    })
+  })
+
+  test("says what it rests on: data and responses by SHA-256, checker, versions, date", async () => {
+    const { result } = await scored("ifbench")
+    expect(result).toMatchObject({
+      suite: "ifbench",
+      checker: { reproduces: expect.stringMatching(/^allenai\/IFBench @/), versions: { "@ifrl/verifiers": expect.stringMatching(/^\d+\.\d+\.\d+/) } },
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      data: [{ path: "ifbench/IFBench_test.jsonl", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+      responses: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }
+    })
+  })
+
+  test("names verdicts that the original may give differently", async () => {
+    const { result } = await scored("ifeval", jsonl({ key: 3, response: "# # #", langdetect_unstable: [true] }))
+    expect(result.caveats.map(({ keys, verdicts }) => ({ keys, verdicts }))).toEqual([
+      { keys: ["3"], verdicts: 1 },
+      { keys: ["3"], verdicts: 1 }
+    ])
+  })
+
+  test("is printed as papers quote it", async () => {
+    const { result } = await scored()
+    const text = printSuiteResult(result)
+    expect(text).toMatch(/^IFEval: 3 prompts, 4 instructions\n {2}3 responses\n {2}1 prompt without one, counted as failed: 3\n {2}1 row of no prompt: line 3\n/)
+    expect(text).toMatch(/\n {2}prompt-level {7}33\.33% {2}1\/3 {2}66\.67% {2}2\/3\n {2}instruction-level {2}50\.00% {2}2\/4 {2}75\.00% {2}3\/4\n/)
+  })
+})
+
+test("the page is whole, fetches nothing, and shows text of prompts and responses as text", async () => {
+  const { result, verdicts } = await scored()
+  const page = htmlReport(result, verdicts)
+  expect(page).toMatch(/^<!doctype html>\n<html lang="en">/)
+  expect(page).toContain("<title>IFEval: responses.jsonl</title>")
+  expect(page).not.toMatch(/<script|<link|\b(src|href)=|url\(|@import/)
+  expect(page).toContain("33.33%  1/3  strict")
+  expect(page.match(/<svg[^>]*role="img" aria-label="[^"]+"/g)).toHaveLength(1)
+  for (const table of page.match(/<table>[^]*?<\/table>/g)!) expect(table).toMatch(/<th scope="col">[^]*<th scope="row">/)
+  const hostile = await scored("ifeval", jsonl({ key: 1, response: "a, <script>alert('x')</script> & \"quotes\"" }))
+  expect(htmlReport(hostile.result, hostile.verdicts)).toContain("a, &#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62; &#38; &#34;quotes&#34;")
+})
+
+describe("data that is missing or damaged", () => {
+  const refusal = async (folder: string) => {
+    const error = await Effect.runPromise(Effect.flip(loadSuite(suites.ifeval, folder)).pipe(Effect.provide(NodeServices.layer)))
+    return error.message
+  }
+
+  test("is named with the place it comes from", async () => {
+    expect(await refusal("/no/such/folder")).toMatch(
+      /^\/no\/such\/folder\/ifeval\/input_data\.jsonl: no such file; put IFEval's data there \(https:\/\/github\.com\/google-research\/.*--data or IFRL_DATA_DIR$/
+    )
+  })
+
+  test("is named with its line", async () => {
+    const broken = await scratch({ "ifeval/input_data.jsonl": `${prompts.split("\n")[0]}\n{"prompt":"x","instruction_id_list":["no:such"],"kwargs":[{}]}\n` })
+    expect(await refusal(broken.folder)).toMatch(/input_data\.jsonl:2: .*no:such.*; fetch the file again$/)
+    await broken.remove()
+  })
+})
