@@ -1,3 +1,5 @@
+import { collie } from "./collie/Constraint.ts"
+import { followbench } from "./followbench/index.ts"
 import { ifbench } from "./ifbench/index.ts"
 import { ifeval } from "./ifeval/index.ts"
 import type { VerifierTable } from "./Verifier.ts"
@@ -5,5 +7,7 @@ import type { VerifierTable } from "./Verifier.ts"
 /** Every verifier by id. */
 export const verifiers: VerifierTable = {
   ...ifeval,
-  ...ifbench
+  ...ifbench,
+  ...followbench,
+  ...collie
 }

@@ -1,4 +1,6 @@
 export * from "./Answer.ts"
+export * from "./collie/Constraint.ts"
+export * from "./followbench/index.ts"
 export * from "./ifbench/index.ts"
 export * from "./ifeval/index.ts"
 export * from "./Kwargs.ts"

@@ -5,20 +5,21 @@ const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 const digitOf = new Int8Array(128).fill(-1)
 for (let i = 0; i < DIGITS.length; i++) digitOf[DIGITS.charCodeAt(i)] = i
 
-/** Calls `visit` for each `<key><number>` of `text[start, end)`, whose keys are single characters that are no digits. */
-export const eachNumber = (
-  text: string,
-  start: number,
-  end: number,
-  visit: (key: string, value: number) => void
-): void => {
+const SPACE = 0x20
+
+/**
+ * Calls `visit` for each `<key><number>` from `start` to the next space, where keys are single characters that are no digits.
+ * Returns the index behind the space.
+ */
+export const eachNumber = (text: string, start: number, visit: (key: number, value: number) => void): number => {
   let i = start
-  while (i < end) {
-    const key = text[i++]!
+  while (i < text.length && text.charCodeAt(i) !== SPACE) {
+    const key = text.charCodeAt(i++)
     let value = 0
-    for (let digit; i < end && (digit = digitOf[text.charCodeAt(i)]!) >= 0; i++) value = value * 37 + digit
+    for (let digit; i < text.length && (digit = digitOf[text.charCodeAt(i)]!) >= 0; i++) value = value * 37 + digit
     visit(key, value)
   }
+  return i + 1
 }
 
 /** One number in base 37. */

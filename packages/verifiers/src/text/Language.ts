@@ -9,74 +9,117 @@ import { isUpper } from "./Characters.ts"
 const ALPHA = 0.5
 const BASE = 10_000
 const MAX_LENGTH = 10_000
-
-interface Profiles {
-  readonly codes: ReadonlyArray<string>
-  /** For each n-gram, the languages that know it and `ln(1 + p * BASE / ALPHA)` in each. */
-  readonly grams: ReadonlyMap<string, { readonly languages: Uint8Array; readonly scores: Float64Array }>
-}
-
-const profiles = lazy((): Profiles => {
-  const codes: Array<string> = []
-  const totals: Array<ReadonlyArray<number>> = []
-  for (const line of data.languageTotals.split("\n")) {
-    const [code, ...counts] = line.split(" ")
-    codes.push(code!)
-    totals.push(counts.map(unpackNumber))
-  }
-  const index = new Map([...data.languageKeys].map((key, i) => [key, i]))
-  const grams = new Map<string, { readonly languages: Uint8Array; readonly scores: Float64Array }>()
-  const tables = [[data.grams1, data.counts1], [data.grams2, data.counts2], [data.grams3, data.counts3]] as const
-  for (const [n, [runs, counts]] of tables.entries()) {
-    let start = 0
-    for (const run of runs.split("|")) {
-      for (let i = n; i < run.length; i++) {
-        const space = counts.indexOf(" ", start)
-        const end = space < 0 ? counts.length : space
-        const languages: Array<number> = []
-        const scores: Array<number> = []
-        eachNumber(counts, start, end, (key, count) => {
-          const language = index.get(key)!
-          languages.push(language)
-          scores.push(Math.log1p(count / totals[language]![n]! * BASE / ALPHA))
-        })
-        grams.set(run.slice(0, n) + run[i]!, { languages: Uint8Array.from(languages), scores: Float64Array.from(scores) })
-        start = end + 1
-      }
-    }
-  }
-  return { codes, grams }
-})
+const SPACE = 0x20
 
 /** The codes of the languages that can be detected, such as "en" or "zh-cn". */
 export const languageCodes: ReadonlyArray<string> = data.languageTotals.split("\n").map((line) =>
   line.slice(0, line.indexOf(" "))
 )
 
+// -------------------------------------------------------------------------------------------------------- the profiles
+// All n-grams in one open-addressing table of code units; shorter ones are filled up with zeros in front.
+
+class Profiles {
+  readonly #slots: Int32Array
+  readonly #first: Uint16Array
+  readonly #rest: Int32Array
+  /** The languages that know gram i, and `ln(1 + p * BASE / ALPHA)` in each, lie in [starts[i], starts[i + 1]). */
+  readonly starts: Int32Array
+  readonly languages: Uint8Array
+  readonly scores: Float64Array
+
+  constructor() {
+    const totals = data.languageTotals.split("\n").map((line) => line.split(" ").slice(1).map(unpackNumber))
+    const tables = [[data.grams1, data.counts1], [data.grams2, data.counts2], [data.grams3, data.counts3]] as const
+    const capacity = tables.reduce((sum, [grams]) => sum + grams.length, 1)
+    const pairs = tables.reduce((sum, [, counts]) => sum + counts.length, 0)
+    let slots = 1024
+    while (slots < capacity) slots *= 2
+    this.#slots = new Int32Array(slots)
+    this.#first = new Uint16Array(capacity)
+    this.#rest = new Int32Array(capacity)
+    this.starts = new Int32Array(capacity + 1)
+    const languages = new Uint8Array(pairs)
+    const scores = new Float64Array(pairs)
+    const keys = new Uint8Array(128)
+    for (let i = 0; i < data.languageKeys.length; i++) keys[data.languageKeys.charCodeAt(i)] = i
+    let gram = 1
+    let pair = 0
+    for (const [n, [runs, counts]] of tables.entries()) {
+      const perCount = totals.map((total) => BASE / ALPHA / total[n]!)
+      const add = (key: number, count: number): void => {
+        languages[pair] = keys[key]!
+        scores[pair++] = Math.log1p(count * perCount[keys[key]!]!)
+      }
+      let at = 0
+      for (const run of runs.split("|")) {
+        for (let i = n; i < run.length; i++) {
+          this.#insert(gram, n > 1 ? run.charCodeAt(0) : 0, n > 0 ? run.charCodeAt(n - 1) : 0, run.charCodeAt(i))
+          this.starts[gram++] = pair
+          at = eachNumber(counts, at, add)
+        }
+      }
+    }
+    this.starts[gram] = pair
+    this.languages = languages.slice(0, pair)
+    this.scores = scores.slice(0, pair)
+  }
+
+  #slot(first: number, rest: number): number {
+    const hash = Math.imul(Math.imul(first + 1, 0x9e3779b1) ^ rest, 0x85ebca6b)
+    return (hash ^ (hash >>> 15)) & (this.#slots.length - 1)
+  }
+
+  #insert(gram: number, first: number, second: number, third: number): void {
+    this.#first[gram] = first
+    this.#rest[gram] = (second << 16) | third
+    let slot = this.#slot(first, this.#rest[gram]!)
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & (this.#slots.length - 1)
+    this.#slots[slot] = gram
+  }
+
+  /** The number of the gram of these characters (0 where it is shorter), or 0. */
+  find(first: number, second: number, third: number): number {
+    if ((first | second | third) > 0xffff) return 0
+    const rest = (second << 16) | third
+    let slot = this.#slot(first, rest)
+    for (let gram; (gram = this.#slots[slot]!) !== 0; slot = (slot + 1) & (this.#slots.length - 1)) {
+      if (this.#rest[gram] === rest && this.#first[gram] === first) return gram
+    }
+    return 0
+  }
+}
+
+const profiles = lazy(() => new Profiles())
+
 // -------------------------------------------------------------------------------------------------------- the alphabet
 
 const kanji = lazy(() => {
-  const representative = new Map<string, string>()
-  for (const group of data.kanji.split("|")) for (const character of group) representative.set(character, group[0]!)
+  const representative = new Map<number, number>()
+  for (const group of data.kanji.split("|")) {
+    for (let i = 0; i < group.length; i++) representative.set(group.charCodeAt(i), group.charCodeAt(0))
+  }
   return representative
 })
 
+const excluded = new Set(Array.from(data.excludedLatin1, (character) => character.charCodeAt(0)))
+
 /** Folds characters that the profiles do not tell apart. */
-const normalize = (character: string): string => {
-  const point = character.codePointAt(0)!
-  if (point < 0x80) return point < 0x41 || (point > 0x5a && point < 0x61) || point > 0x7a ? " " : character
-  if (point < 0x100) return data.excludedLatin1.includes(character) ? " " : character
-  if (point === 0x219) return "\u015f"
-  if (point === 0x21b) return "\u0163"
-  if (point === 0x6cc) return "\u064a"
-  if (point >= 0x1ea0 && point <= 0x1eff) return "\u1ec3"
-  if (point >= 0x2000 && point <= 0x206f) return " "
-  if (point >= 0x3040 && point <= 0x309f) return "\u3042"
-  if (point >= 0x30a0 && point <= 0x30ff) return "\u30a2"
-  if ((point >= 0x3100 && point <= 0x312f) || (point >= 0x31a0 && point <= 0x31bf)) return "\u3105"
-  if (point >= 0x4e00 && point <= 0x9fff) return kanji().get(character) ?? character
-  if (point >= 0xac00 && point <= 0xd7af) return "\uac00"
-  return character
+const normalize = (point: number): number => {
+  if (point < 0x80) return point < 0x41 || (point > 0x5a && point < 0x61) || point > 0x7a ? SPACE : point
+  if (point < 0x100) return excluded.has(point) ? SPACE : point
+  if (point < 0x219) return point
+  if (point === 0x219) return 0x15f
+  if (point === 0x21b) return 0x163
+  if (point === 0x6cc) return 0x64a
+  if (point >= 0x1ea0 && point <= 0x1eff) return 0x1ec3
+  if (point >= 0x2000 && point <= 0x206f) return SPACE
+  if (point >= 0x3040 && point <= 0x309f) return 0x3042
+  if (point >= 0x30a0 && point <= 0x30ff) return 0x30a2
+  if ((point >= 0x3100 && point <= 0x312f) || (point >= 0x31a0 && point <= 0x31bf)) return 0x3105
+  if (point >= 0x4e00 && point <= 0x9fff) return kanji().get(point) ?? point
+  if (point >= 0xac00 && point <= 0xd7af) return 0xac00
+  return point
 }
 
 // ----------------------------------------------------------------------------------------------------------- the text
@@ -112,88 +155,93 @@ const withoutAddresses = (text: string): string => {
   return result + text.slice(done, done + enough)
 }
 
+/** Letter and mark to composed letter; both are in the basic plane. */
 const vietnamese = lazy(() => {
   const rows = data.vietnameseComposed.split("|")
-  const composed = new Map<string, string>()
-  for (const [i, mark] of [...data.vietnameseMarks].entries()) {
-    for (const [j, letter] of [...data.vietnameseLetters].entries()) composed.set(letter + mark, rows[i]![j]!)
+  const composed = new Map<number, number>()
+  for (let i = 0; i < rows.length; i++) {
+    for (let j = 0; j < data.vietnameseLetters.length; j++) {
+      composed.set((data.vietnameseLetters.charCodeAt(j) << 16) | data.vietnameseMarks.charCodeAt(i), rows[i]!.charCodeAt(j))
+    }
   }
   return composed
 })
 
 /** The first 10,000 characters, Vietnamese letters composed, runs of spaces collapsed. */
-const prepare = (text: string): Array<string> => {
+const prepare = (text: string): ReadonlyArray<number> => {
   const composed = vietnamese()
   const source = withoutAddresses(text.replace(/https?:\/\/[-_.?&~;+=/#0-9A-Za-z]{1,2076}/g, " "))
-  const characters: Array<string> = []
-  let previous = ""
-  let pending = ""
-  let taken = 0
-  const take = (character: string): boolean => {
-    if (character !== " " || previous !== " ") characters.push(character)
-    previous = character
-    return ++taken < MAX_LENGTH
-  }
-  for (const character of source) {
-    const merged = pending === "" ? undefined : composed.get(pending + character)
-    if (merged !== undefined) {
-      pending = ""
-      if (!take(merged)) return characters
-      continue
+  const points: Array<number> = []
+  let previous = 0
+  for (let i = 0, taken = 0; i < source.length && taken < MAX_LENGTH; i++, taken++) {
+    let point = source.codePointAt(i)!
+    if (point > 0xffff) {
+      i++
+    } else if (i + 1 < source.length && source.charCodeAt(i + 1) >= 0x300) {
+      const whole = composed.get((point << 16) | source.charCodeAt(i + 1))
+      if (whole !== undefined) {
+        point = whole
+        i++
+      }
     }
-    if (pending !== "" && !take(pending)) return characters
-    pending = character
+    if (point !== SPACE || previous !== SPACE) points.push(point)
+    previous = point
   }
-  if (pending !== "") take(pending)
-  return characters
+  return points
 }
+
+const isLatin = (point: number): boolean => point >= 0x41 && point <= 0x7a
 
 /** Drops Latin letters (and the six marks between Z and a) from a text that is mostly written in another script. */
-const withoutStrayLatin = (characters: ReadonlyArray<string>): ReadonlyArray<string> => {
+const withoutStrayLatin = (points: ReadonlyArray<number>): ReadonlyArray<number> => {
   let latin = 0
   let other = 0
-  for (const character of characters) {
-    if (character >= "A" && character <= "z") latin++
-    else if (character >= "\u0300") other++
+  for (const point of points) {
+    if (isLatin(point)) latin++
+    else if (point >= 0x300) other++
   }
-  return latin * 2 < other ? characters.filter((character) => character < "A" || character > "z") : characters
+  return latin * 2 < other ? points.filter((point) => !isLatin(point)) : points
 }
 
-/** Calls `visit` with every n-gram (n = 1, 2, 3) of the text. */
-const eachGram = (characters: ReadonlyArray<string>, visit: (gram: string) => void): void => {
-  // The two characters before, "" where the window does not reach: it starts anew at every space.
-  let second = ""
-  let last = " "
+/** Calls `visit` with every n-gram (n = 1, 2, 3) of the text, 0 for the characters that shorter ones lack. */
+const eachGram = (
+  points: ReadonlyArray<number>,
+  visit: (first: number, second: number, third: number) => void
+): void => {
+  // The window starts anew at every space.
+  let second = 0
+  let last = SPACE
   let capitals = false
-  for (const original of characters) {
-    const character = normalize(original)
-    if (last === " ") {
-      second = ""
+  for (const original of points) {
+    const point = normalize(original)
+    if (last === SPACE) {
+      second = 0
       capitals = false
-      if (character === " ") continue
+      if (point === SPACE) continue
     }
     // Two upper-case letters in a row: the word is an acronym, nothing more is taken from it.
-    capitals = isUpper(character.codePointAt(0)!) && (capitals || isUpper(last.codePointAt(0)!))
+    capitals = isUpper(point) && (capitals || isUpper(last))
     if (!capitals) {
-      if (character !== " ") visit(character)
-      visit(last + character)
-      if (second !== "") visit(second + last + character)
+      if (point !== SPACE) visit(0, 0, point)
+      visit(0, last, point)
+      if (second !== 0) visit(second, last, point)
     }
     second = last
-    last = character
+    last = point
   }
 }
 
 /** The code of the most probable language, or undefined when the text holds nothing to tell it by. */
 export const detectLanguage = (text: string): string | undefined => {
-  const { codes, grams } = profiles()
-  const totals = new Float64Array(codes.length)
+  const table = profiles()
+  const { languages, scores, starts } = table
+  const totals = new Float64Array(languageCodes.length)
   let found = false
-  eachGram(withoutStrayLatin(prepare(text)), (gram) => {
-    const entry = grams.get(gram)
-    if (entry === undefined) return
+  eachGram(withoutStrayLatin(prepare(text)), (first, second, third) => {
+    const gram = table.find(first, second, third)
+    if (gram === 0) return
     found = true
-    for (let i = 0; i < entry.languages.length; i++) totals[entry.languages[i]!]! += entry.scores[i]!
+    for (let i = starts[gram]!; i < starts[gram + 1]!; i++) totals[languages[i]!]! += scores[i]!
   })
-  return found ? codes[totals.indexOf(Math.max(...totals))] : undefined
+  return found ? languageCodes[totals.indexOf(Math.max(...totals))] : undefined
 }

@@ -3,8 +3,9 @@
 // time is linear in the text.
 import { lazy, unpackWords } from "../data/Packing.ts"
 import * as data from "../data/punkt.ts"
+import { isDecimal, isLower, isSpace, isUpper, isWord } from "./Characters.ts"
+import { pointAt, textOf, type Units, unitsOf } from "./Units.ts"
 import { WordTable } from "./WordTable.ts"
-import { isDecimal, isLower, isSpace, isUpper, isWord, skipSpaces } from "./Characters.ts"
 
 // What the model knows of a word: the contexts it was seen in (where in a sentence, with which case of the first letter),
 // and three roles.
@@ -34,7 +35,9 @@ const model = lazy(() => {
     number: words.get(NUMBER) ?? 0,
     longest: Math.max(...data.abbreviations.split("\n").map((word) => word.length)),
     collocations: new Set(collocations.filter(([first]) => first !== NUMBER).map((pair) => pair.join("\t"))),
-    collocationHeads: new Set(collocations.filter(([first]) => first !== NUMBER).map(([first]) => first))
+    longestCollocate: Math.max(...collocations.map(([, second]) => second.length)),
+    // Those heads are single letters.
+    collocationHeads: new Set(collocations.flatMap(([first]) => [first, first.toUpperCase()]).map((c) => c.charCodeAt(0)))
   }
 })
 
@@ -56,127 +59,158 @@ const marks = membership(".?!")
 const nonWord = membership(")\";}]*:@'({[?!")
 const neverFirst = membership("(\"`{[:;&#*@)}]-,")
 const closers = membership("\"')]}")
+const neverStarts = membership(";:,.!?")
+const asciiSpaces = [0x20, 0x09, 0x0a, 0x0d, 0x0b, 0x0c]
 const asciiSpace = membership(" \t\n\r\v\f")
 
 /** The end of a run of two or more of `unit` at `i`, or `i`. */
-const runOf = (text: string, i: number, end: number, unit: number): number => {
+const runOf = (units: Units, i: number, end: number, unit: number): number => {
   let j = i
-  while (j < end && text.charCodeAt(j) === unit) j++
+  while (j < end && units[j] === unit) j++
   return j - i >= 2 ? j : i
 }
 
 /** The end of `--`, `..` or `. . .` at `i`, or `i` when there is none. */
-const multiple = (text: string, i: number, end: number): number => {
-  const unit = text.charCodeAt(i)
-  if (unit === DASH) return runOf(text, i, end, DASH)
+const multiple = (units: Units, i: number, end: number): number => {
+  const unit = units[i]!
+  if (unit === DASH) return runOf(units, i, end, DASH)
   if (unit !== DOT) return i
-  const dots = runOf(text, i, end, DOT)
+  const dots = runOf(units, i, end, DOT)
   if (dots > i) return dots
   let j = i
   let pairs = 0
-  while (j + 1 < end && text.charCodeAt(j) === DOT && isSpace(text.charCodeAt(j + 1))) {
+  while (j + 1 < end && units[j] === DOT && isSpace(units[j + 1]!)) {
     j += 2
     pairs++
   }
-  if (j < end && text.charCodeAt(j) === DOT && pairs >= 2) return j + 1
+  if (j < end && units[j] === DOT && pairs >= 2) return j + 1
   return pairs >= 3 ? j - 1 : i
 }
 
-const endsWord = (text: string, i: number, end: number): boolean =>
-  i >= end || isSpace(text.charCodeAt(i)) || has(nonWord, text.charCodeAt(i)) || multiple(text, i, end) > i
+// What a character means for the word that it would continue.
+const ENDS = 1
+const MAY_END = 2
+const continuation = new Uint8Array(128)
+for (const unit of [...asciiSpaces, 0x1c, 0x1d, 0x1e, 0x1f]) continuation[unit] = ENDS
+for (let unit = 0; unit < 128; unit++) if (has(nonWord, unit)) continuation[unit] = ENDS
+for (const unit of [DOT, DASH, COMMA]) continuation[unit] = MAY_END
+
+/** Whether a word ends before `i`: at whitespace, at the end, at a character that is never inside a word, at `..` or `--`. */
+const endsWord = (units: Units, i: number, end: number): boolean => {
+  if (i >= end) return true
+  const unit = units[i]!
+  if (unit >= 128) return isSpace(unit)
+  const kind = continuation[unit]!
+  return kind === ENDS || (kind === MAY_END && unit !== COMMA && multiple(units, i, end) > i)
+}
 
 /** The end of the token at `i`, which is no whitespace, in a line that ends at `end`. */
-const tokenEnd = (text: string, i: number, end: number): number => {
-  const run = multiple(text, i, end)
-  if (run > i) return run
+const tokenEnd = (units: Units, i: number, end: number): number => {
+  const first = units[i]!
+  if (first === DOT || first === DASH) {
+    const run = multiple(units, i, end)
+    if (run > i) return run
+  }
   let j = i + 1
-  if (has(neverFirst, text.charCodeAt(i))) return j
-  while (!endsWord(text, j, end) && !(text.charCodeAt(j) === COMMA && endsWord(text, j + 1, end))) j++
+  if (has(neverFirst, first)) return j
+  for (; j < end; j++) {
+    const unit = units[j]!
+    if (unit < 128 ? continuation[unit] === 0 : !isSpace(unit)) continue
+    if (endsWord(units, j, end) || (unit === COMMA && endsWord(units, j + 1, end))) break
+  }
   return j
 }
 
 /** `^-?[.,]?\d[\d,.-]*\.?$` */
-const isNumber = (text: string, start: number, end: number): boolean => {
+const isNumber = (units: Units, start: number, end: number): boolean => {
   let i = start
-  if (text.charCodeAt(i) === DASH) i++
-  if (i < end && (text.charCodeAt(i) === DOT || text.charCodeAt(i) === COMMA)) i++
-  if (i >= end || !isDecimal(text.codePointAt(i)!)) return false
+  if (units[i] === DASH) i++
+  if (i < end && (units[i] === DOT || units[i] === COMMA)) i++
+  if (i >= end || !isDecimal(pointAt(units, i))) return false
   for (; i < end; i++) {
-    const point = text.codePointAt(i)!
+    const point = pointAt(units, i)
     if (point !== COMMA && point !== DOT && point !== DASH && !isDecimal(point)) return false
     if (point > 0xffff) i++
   }
   return true
 }
 
-const isEllipsis = (text: string, start: number, end: number): boolean => {
+const isEllipsis = (units: Units, start: number, end: number): boolean => {
   if (end - start < 2) return false
-  for (let i = start; i < end; i++) if (text.charCodeAt(i) !== DOT) return false
+  for (let i = start; i < end; i++) if (units[i] !== DOT) return false
   return true
 }
 
 /** `^[^\W\d]\.$` */
-const isInitial = (text: string, start: number, end: number): boolean => {
-  const point = text.codePointAt(start)!
+const isInitial = (units: Units, start: number, end: number): boolean => {
+  const point = pointAt(units, start)
   return end - start === (point > 0xffff ? 3 : 2) && isWord(point) && !isDecimal(point)
 }
 
-/** Whether the word before the final period of `[start, end)`, or its last part behind a hyphen, is an abbreviation. */
-const isAbbreviation = (text: string, start: number, end: number): boolean => {
+/** Whether a word, given what is known of it, or its last part behind a hyphen is an abbreviation. */
+const isAbbreviation = (units: Units, start: number, end: number, known: number): boolean => {
+  if ((known & ABBREVIATION) !== 0) return true
   const { longest, words } = model()
-  const last = end - 1
-  if ((words.get(text, start, last) & ABBREVIATION) !== 0) return true
-  for (let i = last - 1; i >= start && last - i <= longest + 1; i--) {
-    if (text.charCodeAt(i) === DASH) return (words.get(text, i + 1, last) & ABBREVIATION) !== 0
+  for (let i = end - 1; i >= start && end - i <= longest + 1; i--) {
+    if (units[i] === DASH) return (words.get(units, i + 1, end) & ABBREVIATION) !== 0
   }
   return false
 }
 
-const isMark = (text: string, start: number, end: number): boolean => end - start === 1 && has(marks, text.charCodeAt(start))
+const isMark = (units: Units, start: number, end: number): boolean => end - start === 1 && has(marks, units[start]!)
 
-/** Whether the token is a mark, or ends with a single period and is no abbreviation. */
-const endsSentence = (text: string, start: number, end: number): boolean =>
-  text.charCodeAt(end - 1) === DOT && end - start > 1
-    ? text.charCodeAt(end - 2) !== DOT && !isAbbreviation(text, start, end)
-    : isMark(text, start, end)
+/** Whether a token is longer than its single final period. */
+const endsInPeriod = (units: Units, start: number, end: number): boolean =>
+  end - start > 1 && units[end - 1] === DOT && units[end - 2] !== DOT
 
 // ---------------------------------------------------------------------------------------------------------- decisions
 
+/** What the model knows of the type of a token: without its final period if that ends a sentence at first sight. */
+const knownOf = (units: Units, start: number, end: number): number => {
+  const { number, words } = model()
+  if (isNumber(units, start, end)) return number
+  if (!endsInPeriod(units, start, end)) return words.get(units, start, end)
+  const bare = words.get(units, start, end - 1)
+  return isAbbreviation(units, start, end - 1, bare) ? words.get(units, start, end) : bare
+}
+
 /** Whether the model takes the token for the first of a sentence; undefined when it cannot tell. */
-const startsSentence = (text: string, start: number, end: number, known: number): boolean | undefined => {
-  if (end - start === 1 && ";:,.!?".includes(text[start]!)) return false
-  const first = text.codePointAt(start)!
+const startsSentence = (units: Units, start: number, end: number, known: number): boolean | undefined => {
+  if (end - start === 1 && has(neverStarts, units[start]!)) return false
+  const first = pointAt(units, start)
   if (isUpper(first) && (known & ANY_LOWER) !== 0 && (known & MIDDLE_UPPER) === 0) return true
   if (isLower(first) && ((known & ANY_UPPER) !== 0 || (known & BEGIN_LOWER) === 0)) return false
   return undefined
 }
 
-/** Whether the word before the period at `end - 1` and the next one stand together without a sentence ending. */
-const isCollocation = (text: string, start: number, end: number, next: number, nextEnd: number): boolean => {
-  const { collocationHeads, collocations } = model()
-  if (end - start !== 2) return false
-  const head = text[start]!.toLowerCase()
-  return collocationHeads.has(head) && collocations.has(`${head}\t${text.slice(next, nextEnd).toLowerCase()}`)
+/** Whether the letter before the period and the next word stand together without a sentence ending. */
+const isCollocation = (units: Units, start: number, end: number, next: number, nextEnd: number): boolean => {
+  const { collocationHeads, collocations, longestCollocate } = model()
+  if (end - start !== 2 || !collocationHeads.has(units[start]!)) return false
+  const head = textOf(units, start, start + 1).toLowerCase()
+  const bare = endsInPeriod(units, next, nextEnd) &&
+    !isAbbreviation(units, next, nextEnd - 1, model().words.get(units, next, nextEnd - 1))
+  const typeEnd = bare ? nextEnd - 1 : nextEnd
+  return typeEnd - next <= longestCollocate && collocations.has(`${head}\t${textOf(units, next, typeEnd).toLowerCase()}`)
 }
 
 /** Whether a sentence ends behind the token `[start, end)`, given the token `[next, nextEnd)` that follows. */
-const breaksBetween = (text: string, start: number, end: number, next: number, nextEnd: number): boolean => {
-  if (text.charCodeAt(end - 1) !== DOT) return isMark(text, start, end)
-  const initial = isInitial(text, start, end)
-  const number = isNumber(text, start, end)
-  const ellipsis = !number && isEllipsis(text, start, end)
-  // No abbreviation is a number.
-  const ends = !ellipsis && (number ? text.charCodeAt(end - 2) !== DOT : endsSentence(text, start, end))
-  const abbreviation = !ellipsis && !ends && !number && text.charCodeAt(end - 2) !== DOT
+const breaksBetween = (units: Units, start: number, end: number, next: number, nextEnd: number): boolean => {
+  if (units[end - 1] !== DOT) return isMark(units, start, end)
+  const mark = end - start === 1
+  const period = endsInPeriod(units, start, end)
+  // No number is an abbreviation.
+  const number = isNumber(units, start, end)
+  const abbreviation = period && !number && isAbbreviation(units, start, end - 1, model().words.get(units, start, end - 1))
+  const ends = mark || (period && !abbreviation)
+  const initial = period && isInitial(units, start, end)
+  const ellipsis = !mark && !period && !number && isEllipsis(units, start, end)
   // Most words end here: nothing that follows could change that they end a sentence.
   if (!initial && !number && !abbreviation && !ellipsis) return ends
-  const { number: numberBits, words } = model()
-  const bare = nextEnd - next > 1 && text.charCodeAt(nextEnd - 1) === DOT && endsSentence(text, next, nextEnd)
-  const typeEnd = bare ? nextEnd - 1 : nextEnd
-  const known = isNumber(text, next, nextEnd) ? numberBits : words.get(text, next, typeEnd)
-  if (number ? (known & AFTER_NUMBER) !== 0 : isCollocation(text, start, end, next, typeEnd)) return false
-  const starts = startsSentence(text, next, nextEnd, known)
-  const nextUpper = isUpper(text.codePointAt(next)!)
+  const known = knownOf(units, next, nextEnd)
+  if (number ? (known & AFTER_NUMBER) !== 0 : isCollocation(units, start, end, next, nextEnd)) return false
+  const starts = startsSentence(units, next, nextEnd, known)
+  const nextUpper = isUpper(pointAt(units, next))
   if ((abbreviation || ellipsis) && !initial && (starts === true || (nextUpper && (known & STARTER) !== 0))) return true
   if (initial || number) {
     if (starts === false) return false
@@ -186,20 +220,20 @@ const breaksBetween = (text: string, start: number, end: number, next: number, n
 }
 
 /** Whether some token of `[start, end)` other than the last ends a sentence. Tokens end at newlines. */
-const containsBreak = (text: string, start: number, end: number): boolean => {
+const containsBreak = (units: Units, start: number, end: number): boolean => {
   let token = -1
   let last = -1
   let i = start
   let line = -1
   while (true) {
-    while (i < end && isSpace(text.charCodeAt(i))) i++
+    while (i < end && isSpace(units[i]!)) i++
     if (i >= end) return false
     if (i > line) {
       line = i
-      while (line < end && text.charCodeAt(line) !== NEWLINE) line++
+      while (line < end && units[line] !== NEWLINE) line++
     }
-    const stop = tokenEnd(text, i, line)
-    if (token >= 0 && breaksBetween(text, token, last, i, stop)) return true
+    const stop = tokenEnd(units, i, line)
+    if (token >= 0 && breaksBetween(units, token, last, i, stop)) return true
     token = i
     last = stop
     i = stop
@@ -213,28 +247,28 @@ const containsBreak = (text: string, start: number, end: number): boolean => {
  * mark and what follows) and where the next sentence would start.
  */
 const eachCandidate = (
-  text: string,
+  units: Units,
   visit: (mark: number, contextStart: number, contextEnd: number, nextStart: number) => void
 ): void => {
   let mark = -1
   let wordStart = 0
   let contextEnd = 0
   let nextStart = 0
-  for (let i = 0; i + 1 < text.length; i++) {
-    if (!has(marks, text.charCodeAt(i))) continue
+  for (let i = 0; i + 1 < units.length; i++) {
+    if (!has(marks, units[i]!)) continue
     let following = i + 1
     let end = i + 2
-    if (!has(nonWord, text.charCodeAt(i + 1))) {
-      following = skipSpaces(text, i + 1)
-      if (following === i + 1 || following === text.length) continue
+    if (!has(nonWord, units[i + 1]!)) {
+      while (following < units.length && isSpace(units[following]!)) following++
+      if (following === i + 1 || following === units.length) continue
       end = following
-      while (end < text.length && !isSpace(text.charCodeAt(end))) end++
+      while (end < units.length && !isSpace(units[end]!)) end++
     }
     // The word before the mark begins behind the last ASCII whitespace. One that stands first in the stretch since the
     // previous mark is overlooked, as in the reference.
     const from = Math.max(mark, 0)
     let space = i - 1
-    while (space > from && !has(asciiSpace, text.charCodeAt(space))) space--
+    while (space > from && !has(asciiSpace, units[space]!)) space--
     const start = space > from ? space + 1 : wordStart
     if (mark >= 0 && mark <= start) visit(mark, wordStart, contextEnd, nextStart)
     mark = i
@@ -246,18 +280,18 @@ const eachCandidate = (
 }
 
 /** The end of the closing punctuation that opens `[start, end)` but belongs to the sentence before, or `start`. */
-const closing = (text: string, start: number, end: number): number => {
-  for (let i = start; i < end && has(closers, text.charCodeAt(i)); i++) {
+const closing = (units: Units, start: number, end: number): number => {
+  for (let i = start; i < end && has(closers, units[i]!); i++) {
     const next = i + 1
-    if (next >= end || isSpace(text.charCodeAt(next)) || (next + 2 <= end && text.startsWith("--", next))) return next
+    if (next >= end || isSpace(units[next]!) || (next + 2 <= end && units[next] === DASH && units[next + 1] === DASH)) return next
   }
   return start
 }
 
 /** Calls `visit` with the start and the end of every sentence. A newline alone never ends one. */
-export const eachSentence = (text: string, visit: (start: number, end: number) => void): void => {
-  let last = text.length
-  while (last > 0 && isSpace(text.charCodeAt(last - 1))) last--
+export const eachSentence = (units: Units, visit: (start: number, end: number) => void): void => {
+  let last = units.length
+  while (last > 0 && isSpace(units[last - 1]!)) last--
   let start = 0
   // The slice before the one being built waits: closing punctuation at the start of the latter is moved into it.
   let pendingStart = 0
@@ -265,11 +299,11 @@ export const eachSentence = (text: string, visit: (start: number, end: number) =
   const slice = (from: number, to: number): void => {
     let begin = from
     if (pendingEnd >= 0) {
-      const end = closing(text, from, to)
+      const end = closing(units, from, to)
       if (end > from) {
         visit(pendingStart, end)
         begin = end
-        while (begin < to && isSpace(text.charCodeAt(begin))) begin++
+        while (begin < to && isSpace(units[begin]!)) begin++
       } else if (pendingEnd > pendingStart) {
         visit(pendingStart, pendingEnd)
       }
@@ -277,9 +311,9 @@ export const eachSentence = (text: string, visit: (start: number, end: number) =
     pendingStart = begin
     pendingEnd = to
   }
-  eachCandidate(text, (mark, contextStart, contextEnd, nextStart) => {
+  eachCandidate(units, (mark, contextStart, contextEnd, nextStart) => {
     // A lone ? or ! is a token of its own and always ends a sentence.
-    if (text.charCodeAt(mark) === DOT && !containsBreak(text, contextStart, contextEnd)) return
+    if (units[mark] === DOT && !containsBreak(units, contextStart, contextEnd)) return
     slice(start, mark + 1)
     start = nextStart
   })
@@ -290,12 +324,12 @@ export const eachSentence = (text: string, visit: (start: number, end: number) =
 /** The sentences as they stand in the text, inner newlines kept. */
 export const sentences = (text: string): Array<string> => {
   const found: Array<string> = []
-  eachSentence(text, (start, end) => found.push(text.slice(start, end)))
+  eachSentence(unitsOf(text), (start, end) => found.push(text.slice(start, end)))
   return found
 }
 
 export const countSentences = (text: string): number => {
   let total = 0
-  eachSentence(text, () => total++)
+  eachSentence(unitsOf(text), () => total++)
   return total
 }

@@ -1,6 +1,7 @@
 // Literal search. Keywords are data: they are compared, never compiled, so a keyword such as "C++" means itself, and the
 // time is linear in the text whatever both contain (Knuth-Morris-Pratt).
 import { fold, isBoundary } from "./Characters.ts"
+import { unitsOf } from "./Units.ts"
 
 const failures = (pattern: Uint16Array): Int32Array => {
   const table = new Int32Array(pattern.length)
@@ -76,10 +77,25 @@ export const containsWord = ({ folded, text }: Haystack, keyword: string): boole
 
 /** Calls `visit` with the start of every occurrence of `keyword`, case-sensitive, overlapping ones included. */
 export const eachExact = (text: string, keyword: string, visit: (start: number) => boolean): void =>
-  eachOccurrence(units(text), units(keyword), true, visit)
+  eachOccurrence(unitsOf(text), unitsOf(keyword), true, visit)
 
-const units = (text: string): Uint16Array => {
-  const result = new Uint16Array(text.length)
-  for (let i = 0; i < text.length; i++) result[i] = text.charCodeAt(i)
-  return result
+/** The first occurrence of `keyword` at or after `from`, or -1: `indexOf` in linear time whatever both contain. */
+export const indexFrom = (text: Uint16Array, keyword: Uint16Array, from: number): number => {
+  if (keyword.length === 0) return from <= text.length ? from : -1
+  let found = -1
+  eachOccurrence(text.subarray(from), keyword, true, (start) => {
+    found = from + start
+    return false
+  })
+  return found
+}
+
+/** Whether `keyword` occurs between two `\b`, case-sensitive. */
+export const containsExactWord = (text: string, keyword: string): boolean => {
+  let found = false
+  eachExact(text, keyword, (start) => {
+    found = isBoundary(text, start) && isBoundary(text, start + keyword.length)
+    return !found
+  })
+  return found
 }

@@ -48,8 +48,8 @@ export const firstTag = (words: ReadonlyArray<string>): string | undefined => {
   const scores = new Float64Array(tags.length)
   const add = (packed: string | undefined): void => {
     if (packed === undefined) return
-    eachNumber(packed, 0, packed.length, (key, value) => {
-      scores[data.tagKeys.indexOf(key)]! += value % 2 === 0 ? value / 2 : -(value + 1) / 2
+    eachNumber(packed, 0, (key, value) => {
+      scores[data.tagKeys.indexOf(String.fromCharCode(key))]! += value % 2 === 0 ? value / 2 : -(value + 1) / 2
     })
   }
   const [current, following, later] = [

@@ -4,6 +4,7 @@
 // clitics and contractions are then cut off the chunks.
 import { isDecimal, isSpace, isWord } from "./Characters.ts"
 import { eachSentence } from "./Punkt.ts"
+import { pointAt, type Units, unitsOf } from "./Units.ts"
 
 const OPENING = "``"
 const CLOSING = "''"
@@ -42,31 +43,31 @@ give(" ;@#$%&?!:,.«“‘„`", SPACED_EARLY)
 
 const traitsOf = (unit: number): number => unit < traits.length ? traits[unit]! : 0
 
-const runEnd = (text: string, start: number, end: number, unit: number): number => {
+const runEnd = (units: Units, start: number, end: number, unit: number): number => {
   let i = start
-  while (i < end && text.charCodeAt(i) === unit) i++
+  while (i < end && units[i] === unit) i++
   return i
 }
 
 /** The index of the final period of a sentence if only closing punctuation and spaces follow it, else -1. */
-const finalPeriod = (text: string, start: number, end: number): number => {
+const finalPeriod = (units: Units, start: number, end: number): number => {
   let i = end - 1
-  for (; i > start && (traitsOf(text.charCodeAt(i)) & CLOSER) !== 0; i--) {
+  for (; i > start && (traitsOf(units[i]!) & CLOSER) !== 0; i--) {
     // A quote behind a space opens: it has been rewritten by the time that periods are looked at.
-    const unit = text.charCodeAt(i)
-    const opens = unit === QUOTE || (unit === APOSTROPHE && i + 1 < end && text.charCodeAt(i + 1) === APOSTROPHE)
-    if (opens && text.charCodeAt(i - 1) === SPACE) return -1
+    const unit = units[i]!
+    const opens = unit === QUOTE || (unit === APOSTROPHE && i + 1 < end && units[i + 1] === APOSTROPHE)
+    if (opens && units[i - 1] === SPACE) return -1
   }
-  return i > start && text.charCodeAt(i) === DOT && text.charCodeAt(i - 1) !== DOT ? i : -1
+  return i > start && units[i] === DOT && units[i - 1] !== DOT ? i : -1
 }
 
 /** Whether an apostrophe at `i` is followed by a word of one letter other than those of clitics: 'm, 't, 's, 'd, 'n. */
-const precedesLetter = (text: string, i: number, end: number): boolean => {
+const precedesLetter = (units: Units, i: number, end: number): boolean => {
   if (i + 1 >= end) return false
-  const point = text.codePointAt(i + 1)!
+  const point = pointAt(units, i + 1)
   if (!isWord(point)) return false
   const next = i + (point > 0xffff ? 3 : 2)
-  if (next < end && isWord(text.codePointAt(next)!)) return false
+  if (next < end && isWord(pointAt(units, next))) return false
   return !"mtsdnMTSDN\u017f".includes(String.fromCodePoint(point))
 }
 
@@ -136,14 +137,16 @@ const emitChunk = (chunk: string, spaced: boolean, out: Array<string>): void => 
 class Scanner {
   readonly out: Array<string> = []
   readonly #text: string
+  readonly #units: Units
   #end = 0
   /** Where the current chunk starts. */
   #chunk = 0
   /** The last apostrophe inside a chunk. */
   #apostrophe = -1
 
-  constructor(text: string) {
+  constructor(text: string, units: Units) {
     this.#text = text
+    this.#units = units
   }
 
   /** Ends the current chunk before `at`. `spaced` as for `emitChunk`. */
@@ -158,7 +161,7 @@ class Scanner {
   }
 
   #isSpacedEarly(at: number): boolean {
-    return at < this.#end && (traitsOf(this.#text.charCodeAt(at)) & SPACED_EARLY) !== 0
+    return at < this.#end && (traitsOf(this.#units[at]!) & SPACED_EARLY) !== 0
   }
 
   /** Emits `token` for the characters from `at` to `next`, between two spaces. */
@@ -172,7 +175,8 @@ class Scanner {
   /** Emits the words of the sentence `[start, end)`. */
   sentence(start: number, end: number): void {
     const text = this.#text
-    const period = finalPeriod(text, start, end)
+    const units = this.#units
+    const period = finalPeriod(units, start, end)
     this.#end = end
     this.#chunk = start
     /** The character before, as the rule for opening quotes sees it: padded marks leave a space behind. */
@@ -181,7 +185,7 @@ class Scanner {
     let taken = -1
     let i = start
     while (i < end) {
-      const unit = text.charCodeAt(i)
+      const unit = units[i]!
       const kind = traitsOf(unit) & KIND
       if (kind === PLAIN) {
         if (isSpace(unit)) {
@@ -198,34 +202,34 @@ class Scanner {
         before = i === start ? SPACE : QUOTE
         i = this.#alone(i, i + 1, opens ? OPENING : CLOSING)
       } else if (unit === BACKTICK) {
-        const stop = runEnd(text, i, end, BACKTICK)
+        const stop = runEnd(units, i, end, BACKTICK)
         while (stop - i >= 2) i = this.#alone(i, i + 2, OPENING)
         if (i < stop) i = this.#alone(i, stop, "`")
         before = SPACE
       } else if (unit === APOSTROPHE) {
-        const stop = runEnd(text, i, end, APOSTROPHE)
+        const stop = runEnd(units, i, end, APOSTROPHE)
         if (stop - i >= 2) i = this.#alone(i, i + 2, (traitsOf(before) & BRACKET) !== 0 ? OPENING : CLOSING)
         while (stop - i >= 2) i = this.#alone(i, i + 2, CLOSING)
         if (i < stop) this.#apostrophe = i++
-        if (precedesLetter(text, stop - 1, end)) {
+        if (precedesLetter(units, stop - 1, end)) {
           this.#flush(i, true)
           this.#chunk = i
         }
         before = APOSTROPHE
       } else if (unit === DASH) {
-        const stop = runEnd(text, i, end, DASH)
+        const stop = runEnd(units, i, end, DASH)
         while (stop - i >= 2) i = this.#alone(i, i + 2, "--")
         i = stop
         before = DASH
       } else if (unit === DOT) {
-        const stop = runEnd(text, i, end, DOT)
+        const stop = runEnd(units, i, end, DOT)
         if (stop - i >= 2 || i === period) i = this.#alone(i, stop, text.slice(i, stop))
         else i++
         before = DOT
       } else {
         const last = i + 1 === end
-        if (last || (i !== taken && !isDecimal(text.codePointAt(i + 1)!))) {
-          taken = !last && (traitsOf(text.charCodeAt(i + 1)) & SEPARATOR) !== 0 ? i + 1 : -1
+        if (last || (i !== taken && !isDecimal(pointAt(units, i + 1)))) {
+          taken = !last && (traitsOf(units[i + 1]!) & SEPARATOR) !== 0 ? i + 1 : -1
           i = this.#alone(i, i + 1, text[i]!)
         } else {
           i++
@@ -239,7 +243,8 @@ class Scanner {
 
 /** The words of a text, sentence by sentence. Straight quotes become `` or ''. */
 export const tokens = (text: string): Array<string> => {
-  const scanner = new Scanner(text)
-  eachSentence(text, (start, end) => scanner.sentence(start, end))
+  const units = unitsOf(text)
+  const scanner = new Scanner(text, units)
+  eachSentence(units, (start, end) => scanner.sentence(start, end))
   return scanner.out
 }

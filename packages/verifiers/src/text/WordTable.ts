@@ -1,7 +1,9 @@
 // A set of lower-case ASCII words with a number each, looked up in place: the characters of a text are compared as they
 // stand, any case, without making a string of them.
+import { type Units, unitsOf } from "./Units.ts"
 
-const lower = (unit: number): number => unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit
+/** Lower case as far as it is ASCII. Of all other characters only the Kelvin sign becomes so. */
+const lower = (unit: number): number => unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit === 0x212a ? 0x6b : unit
 
 export class WordTable {
   readonly #slots: Int32Array
@@ -24,7 +26,7 @@ export class WordTable {
     for (const [word, value] of words) {
       this.#values[entry] = value
       this.#starts[entry + 1] = this.#starts[entry]! + word.length
-      let slot = this.#slot(word, 0, word.length)
+      let slot = this.#slot(unitsOf(word), 0, word.length)
       while (this.#slots[slot] !== 0) slot = (slot + 1) & (size - 1)
       this.#slots[slot] = entry++
       longest = Math.max(longest, word.length)
@@ -33,33 +35,29 @@ export class WordTable {
   }
 
   /** The first slot to look at, or -1 when a character is not ASCII. */
-  #slot(text: string, start: number, end: number): number {
+  #slot(units: Units, start: number, end: number): number {
     let hash = 0x811c9dc5
     for (let i = start; i < end; i++) {
-      const unit = text.charCodeAt(i)
+      const unit = lower(units[i]!)
       if (unit >= 0x80) return -1
-      hash = Math.imul(hash ^ lower(unit), 0x01000193)
+      hash = Math.imul(hash ^ unit, 0x01000193)
     }
     return (hash ^ (hash >>> 15)) & (this.#slots.length - 1)
   }
 
-  /** The number of the word that `text[start, end)` is in lower case, or 0. */
-  get(text: string, start: number, end: number): number {
+  /** The number of the word that `units[start, end)` is in lower case, or 0. */
+  get(units: Units, start: number, end: number): number {
     const size = end - start
     if (size > this.#longest) return 0
-    let slot = this.#slot(text, start, end)
-    if (slot < 0) {
-      // Lower-casing makes ASCII of one character that is not: the Kelvin sign.
-      const folded = text.slice(start, end).toLowerCase()
-      return /^\p{ASCII}*$/u.test(folded) ? this.get(folded, 0, folded.length) : 0
-    }
+    let slot = this.#slot(units, start, end)
+    if (slot < 0) return 0
     while (true) {
       const entry = this.#slots[slot]!
       if (entry === 0) return 0
       const first = this.#starts[entry]!
       if (this.#starts[entry + 1]! - first === size) {
         let i = 0
-        while (i < size && this.#letters[first + i] === lower(text.charCodeAt(start + i))) i++
+        while (i < size && this.#letters[first + i] === lower(units[start + i]!)) i++
         if (i === size) return this.#values[entry]!
       }
       slot = (slot + 1) & (this.#slots.length - 1)

@@ -4,7 +4,8 @@ import { isWord } from "./Characters.ts"
 const pointOf = (text: string, index: number, unit: number): number =>
   (unit & 0xfc00) === 0xd800 ? text.codePointAt(index)! : unit
 
-const scan = (text: string, visit: (start: number, end: number) => void): void => {
+/** Calls `visit` with the start and the end of every run of `\w+`. */
+export const scanWords = (text: string, visit: (start: number, end: number) => void): void => {
   let start = -1
   for (let i = 0; i < text.length; i++) {
     const point = pointOf(text, i, text.charCodeAt(i))
@@ -22,13 +23,13 @@ const scan = (text: string, visit: (start: number, end: number) => void): void =
 /** The runs of `\w+`: "don't" is two words, "_a_" is one. */
 export const words = (text: string): Array<string> => {
   const found: Array<string> = []
-  scan(text, (start, end) => found.push(text.slice(start, end)))
+  scanWords(text, (start, end) => found.push(text.slice(start, end)))
   return found
 }
 
 /** `words(text).length` without the words. */
 export const countWords = (text: string): number => {
   let total = 0
-  scan(text, () => total++)
+  scanWords(text, () => total++)
   return total
 }

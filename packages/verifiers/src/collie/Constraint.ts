@@ -1,0 +1,261 @@
+// COLLIE's constraint language (Yao et al., 2023; princeton-nlp/Collie at efce1c8). A constraint splits a text into units,
+// transforms them to a value and relates that to a target; `all` joins constraints, each with a target of its own.
+import type { Field } from "../Kwargs.ts"
+import { kwargs } from "../Kwargs.ts"
+import { length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
+import { sentences } from "../text/Punkt.ts"
+import { tokens } from "../text/Treebank.ts"
+import { verifier, type VerifierTable } from "../Verifier.ts"
+
+const levels = ["character", "word", "sentence", "paragraph"] as const
+const relations = ["==", "!=", "<", ">", "<=", ">=", "in", "not in"] as const
+const reductions = ["all", "any", "at least", "at most", "exactly"] as const
+
+export type CollieLevel = (typeof levels)[number]
+export type CollieRelation = (typeof relations)[number]
+export type CollieReduction = (typeof reductions)[number]
+
+/** `position` counts from 0, or from the end if negative; a list gives a list. `foreach` applies to every unit. */
+export type CollieTransformation =
+  | { readonly op: "count"; readonly count_target: string | null }
+  | { readonly op: "position"; readonly position: number | ReadonlyArray<number> }
+  | { readonly op: "foreach"; readonly func: CollieTransformation }
+  | { readonly op: "identity" }
+
+export interface CollieAtom {
+  readonly input_level: CollieLevel | null
+  readonly target_level: CollieLevel | null
+  readonly transformation: CollieTransformation
+  readonly relation: CollieRelation
+  readonly reduction: CollieReduction | null
+  readonly reduction_value: number | null
+}
+
+export type CollieConstraint = CollieAtom | { readonly logic: "all"; readonly constraints: ReadonlyArray<CollieConstraint> }
+
+/** Targets and transformed units; null is a position outside of the text. */
+export type CollieValue = string | number | null | ReadonlyArray<CollieValue>
+
+// ------------------------------------------------------------------------------------------------------------ evaluation
+
+const split: { readonly [L in CollieLevel]: (text: string) => Array<string> } = {
+  character: (text) => Array.from(text),
+  word: (text) => tokens(text).filter((word) => !PUNCTUATION.includes(word)),
+  sentence: sentences,
+  paragraph: (text) => text.split("\n\n")
+}
+
+const unitsAt = (level: CollieLevel, text: string): Array<string> =>
+  split[level](text).map((unit) => stripChars(strip(unit), "."))
+
+/** Units of text, or units of units. */
+type Units = string | ReadonlyArray<string> | ReadonlyArray<ReadonlyArray<string>>
+
+const extract = (text: string, input: CollieLevel | null, target: CollieLevel | null): Units => {
+  if (input === null) return target === null ? text : unitsAt(target, text)
+  const outer = unitsAt(input, text)
+  return target === null ? outer : outer.map((unit) => unitsAt(target, unit))
+}
+
+const isList = (value: CollieValue): value is ReadonlyArray<CollieValue> => Array.isArray(value)
+
+const transform = (transformation: CollieTransformation, value: CollieValue): CollieValue => {
+  // A text stands for the list of its characters.
+  const size = (): number => typeof value === "string" ? length(value) : isList(value) ? value.length : 0
+  const items = (): ReadonlyArray<CollieValue> => typeof value === "string" ? Array.from(value) : isList(value) ? value : []
+  switch (transformation.op) {
+    case "identity":
+      return value
+    case "count":
+      return transformation.count_target === null
+        ? size()
+        : items().filter((item) => item === transformation.count_target).length
+    case "position": {
+      const list = items()
+      const at = (position: number): CollieValue => list.at(position) ?? null
+      return typeof transformation.position === "number" ? at(transformation.position) : transformation.position.map(at)
+    }
+    case "foreach":
+      return items().map((item) => transform(transformation.func, item))
+  }
+}
+
+/** Case, outer punctuation and outer spaces do not matter, unless nothing else is left. */
+const normalize = (value: CollieValue): CollieValue => {
+  if (isList(value)) return value.map((item) => isList(item) ? item : normalize(item))
+  if (typeof value !== "string") return value
+  const bare = trim(value.toLowerCase())
+  return bare === "" ? value : bare
+}
+
+const equal = (a: CollieValue, b: CollieValue): boolean =>
+  isList(a) && isList(b) ? a.length === b.length && a.every((item, i) => equal(item, b[i]!)) : a === b
+
+/** -1, 0 or 1 by value or by code points; undefined for what Python cannot order. */
+const order = (a: CollieValue, b: CollieValue): number | undefined => {
+  if (typeof a === "number" && typeof b === "number") return Math.sign(a - b)
+  if (typeof a !== "string" || typeof b !== "string") return undefined
+  const [x, y] = [Array.from(a), Array.from(b)]
+  for (let i = 0; i < Math.min(x.length, y.length); i++) {
+    if (x[i] !== y[i]) return x[i]!.codePointAt(0)! < y[i]!.codePointAt(0)! ? -1 : 1
+  }
+  return Math.sign(x.length - y.length)
+}
+
+/** Membership in a list or, in a text, as a part of it. */
+const holds = (whole: CollieValue, part: CollieValue): boolean =>
+  isList(whole)
+    ? whole.some((item) => equal(item, part))
+    : typeof whole === "string" && typeof part === "string" && whole.includes(part)
+
+const orderings: { readonly [R in "<" | ">" | "<=" | ">="]: (order: number) => boolean } = {
+  "<": (order) => order < 0,
+  ">": (order) => order > 0,
+  "<=": (order) => order <= 0,
+  ">=": (order) => order >= 0
+}
+
+const relate = (relation: CollieRelation, actual: CollieValue, target: CollieValue): boolean => {
+  const [a, b] = [normalize(actual), normalize(target)]
+  if (relation === "in") return isList(b) ? b.every((item) => holds(a, item)) : holds(a, b)
+  if (relation === "not in") return !(isList(b) ? b.some((item) => holds(a, item)) : holds(a, b))
+  const single = isList(b) && b.length === 1 ? b[0]! : b
+  if (relation === "==") return equal(a, single)
+  if (relation === "!=") return !equal(a, single)
+  const ordered = order(a, single)
+  return ordered !== undefined && orderings[relation](ordered)
+}
+
+const reduce = (atom: CollieAtom, value: CollieValue, target: CollieValue): boolean => {
+  const { reduction, reduction_value, relation } = atom
+  if (reduction === null) return relate(relation, value, target)
+  if (!isList(value) || (isList(target) && target.length !== value.length)) return false
+  const holdsAt = (item: CollieValue, i: number): boolean => relate(relation, item, isList(target) ? target[i]! : target)
+  if (reduction === "all") return value.every(holdsAt)
+  if (reduction === "any") return value.some(holdsAt)
+  const count = value.filter(holdsAt).length
+  const wanted = reduction_value ?? 0
+  return reduction === "at least" ? count >= wanted : reduction === "at most" ? count <= wanted : count === wanted
+}
+
+/** Whether `text` satisfies the constraint. What the reference raises on is not satisfied. */
+export const satisfies = (constraint: CollieConstraint, targets: CollieValue, text: string): boolean => {
+  if (!("logic" in constraint)) {
+    const units = extract(text, constraint.input_level, constraint.target_level)
+    return reduce(constraint, transform(constraint.transformation, units), targets)
+  }
+  // Both lists are walked together; what one has more than the other is left out, as in the reference.
+  return isList(targets) && constraint.constraints.every((part, i) => i >= targets.length || satisfies(part, targets[i]!, text))
+}
+
+// --------------------------------------------------------------------------------------------------------------- kwargs
+
+const MAX_DEPTH = 8
+
+const isRecord = (input: unknown): input is Readonly<Record<string, unknown>> =>
+  typeof input === "object" && input !== null && !Array.isArray(input)
+
+const isOneOf = <A extends string>(values: ReadonlyArray<A>, input: unknown): input is A => values.some((v) => v === input)
+
+const readTransformation = (input: unknown, depth = 0): CollieTransformation | undefined => {
+  if (!isRecord(input) || depth > MAX_DEPTH) return undefined
+  const { count_target, func, op, position } = input
+  if (op === "identity") return { op }
+  if (op === "count") {
+    if (count_target === undefined || count_target === null) return { op, count_target: null }
+    return typeof count_target === "string" ? { op, count_target } : undefined
+  }
+  if (op === "position") {
+    const valid = Number.isSafeInteger(position) || (Array.isArray(position) && position.every(Number.isSafeInteger))
+    return valid ? { op, position: position as number | ReadonlyArray<number> } : undefined
+  }
+  const inner = op === "foreach" ? readTransformation(func, depth + 1) : undefined
+  return inner === undefined ? undefined : { op: "foreach", func: inner }
+}
+
+const readConstraint = (input: unknown, depth = 0): CollieConstraint | undefined => {
+  if (!isRecord(input) || depth > MAX_DEPTH) return undefined
+  if (input.logic === "all") {
+    if (!Array.isArray(input.constraints) || input.constraints.length === 0) return undefined
+    const constraints = input.constraints.map((part) => readConstraint(part, depth + 1))
+    return constraints.every((part) => part !== undefined) ? { logic: "all", constraints } : undefined
+  }
+  const { input_level = null, reduction = null, reduction_value = null, relation, target_level = null } = input
+  const transformation = readTransformation(input.transformation)
+  if (transformation === undefined || !isOneOf(relations, relation)) return undefined
+  if (input_level !== null && !isOneOf(levels, input_level)) return undefined
+  if (target_level !== null && !isOneOf(levels, target_level)) return undefined
+  if (reduction !== null && !isOneOf(reductions, reduction)) return undefined
+  if (reduction_value !== null && !Number.isSafeInteger(reduction_value)) return undefined
+  const counted = reduction !== null && reduction !== "all" && reduction !== "any"
+  if (counted && reduction_value === null) return undefined
+  return { input_level, target_level, transformation, relation, reduction, reduction_value: reduction_value as number | null }
+}
+
+const readValue = (input: unknown, depth = 0): CollieValue | undefined => {
+  if (typeof input === "string" || typeof input === "number") return input
+  if (!Array.isArray(input) || depth > MAX_DEPTH) return undefined
+  const values = input.map((item) => readValue(item, depth + 1))
+  return values.every((value) => value !== undefined) ? values : undefined
+}
+
+const constraint: Field<CollieConstraint> = {
+  expected: "a COLLIE constraint",
+  read: (input) => readConstraint(input),
+  jsonSchema: { type: "object" }
+}
+
+const targets: Field<CollieValue> = {
+  expected: "a string, a number or a list of these",
+  read: (input) => readValue(input),
+  jsonSchema: { type: ["string", "number", "array"] }
+}
+
+// ---------------------------------------------------------------------------------------------------------- description
+
+const relationWords: { readonly [R in CollieRelation]: string } = {
+  "==": "be",
+  "!=": "not be",
+  "<": "be less than",
+  ">": "be more than",
+  "<=": "be at most",
+  ">=": "be at least",
+  in: "contain",
+  "not in": "not contain"
+}
+
+const subject = (transformation: CollieTransformation, unit: string): string => {
+  switch (transformation.op) {
+    case "count":
+      return transformation.count_target === null
+        ? `number of ${unit}s`
+        : `number of ${unit}s equal to "${transformation.count_target}"`
+    case "position": {
+      const positions = Array.isArray(transformation.position) ? transformation.position : [transformation.position]
+      const names = positions.map((p: number) => p === -1 ? "last" : p < 0 ? `${-p} from the end` : `${p + 1}`)
+      return `${unit} ${names.join(", ")}`
+    }
+    case "foreach":
+      return subject(transformation.func, unit)
+    case "identity":
+      return `${unit}s`
+  }
+}
+
+const clauses = (constraint: CollieConstraint, targets: CollieValue): Array<string> => {
+  if ("logic" in constraint) {
+    return constraint.constraints.flatMap((part, i) => isList(targets) && i < targets.length ? clauses(part, targets[i]!) : [])
+  }
+  const { input_level, reduction, reduction_value, relation, target_level, transformation } = constraint
+  const what = subject(transformation, target_level ?? input_level ?? "character")
+  const many = reduction_value === null ? "" : ` ${reduction_value}`
+  const where = input_level === null ? "" : ` in ${reduction ?? "all"}${many} ${input_level}s`
+  return [`the ${what}${where} must ${relationWords[relation]} ${JSON.stringify(targets)}`]
+}
+
+export const collie = {
+  "collie:constraint": verifier(kwargs({ constraint, targets }), {
+    describe: ({ constraint, targets }) => `In the text, ${clauses(constraint, targets).join("; ")}.`,
+    check: (response, { constraint, targets }) => satisfies(constraint, targets, response)
+  })
+} satisfies VerifierTable

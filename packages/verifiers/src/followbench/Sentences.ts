@@ -1,0 +1,30 @@
+// FollowBench's own notion of a sentence: a piece between two of `. ! ?` that is not empty, though it may be blank.
+import { isSpace, splitSpaces } from "../text/Characters.ts"
+import { containsExactWord } from "../text/Search.ts"
+import { scanWords } from "../text/Words.ts"
+
+export const pieces = (text: string): Array<string> => text.split(/[.!?]/).filter((piece) => piece !== "")
+
+export const everyPiece = (text: string, holds: (words: number) => boolean): boolean =>
+  pieces(text).every((piece) => holds(splitSpaces(piece).length))
+
+/** Whether piece number `n`, from 1, contains the word. */
+export const pieceContains = (text: string, n: number, word: string): boolean => {
+  const piece = pieces(text)[n - 1]
+  return piece !== undefined && containsExactWord(piece, word)
+}
+
+/** Whether one of `heads` is followed, after nothing but whitespace, by a word that `accepts`. */
+export const hasPair = (text: string, heads: ReadonlySet<string>, accepts: (word: string) => boolean): boolean => {
+  let head = -1
+  let found = false
+  scanWords(text, (start, end) => {
+    if (head >= 0 && !found) {
+      let i = head
+      while (i < start && isSpace(text.charCodeAt(i))) i++
+      found = i === start && accepts(text.slice(start, end))
+    }
+    head = end - start <= 4 && heads.has(text.slice(start, end)) ? end : -1
+  })
+  return found
+}
