@@ -80,7 +80,10 @@ export const summarise = (options: SummariseOptions): Effect.Effect<SuiteResult>
       settings: options.settings,
       headline: suite.headline(verdicts),
       ...(matched.missing.length > 0 && {
-        answered: suite.headline(verdicts.filter(({ response }) => response !== undefined))
+        answered: {
+          ...suite.headline(verdicts.filter(({ response }) => response !== undefined)),
+          note: "Only prompts that have a response."
+        }
       }),
       breakdowns: suite.breakdowns(verdicts),
       caveats: caveatsOf(options)

@@ -1,8 +1,10 @@
 // Public responses scored as anybody would, against the figures of the original checkers.
 import { expect } from "@jest/globals"
 import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { suites, type Table } from "../src/index.ts"
 import { dataDir, dataFile, testWithData } from "./support/Data.ts"
+import { jsonl, scratch } from "./support/Fixture.ts"
 import { score } from "./support/Score.ts"
 
 const lines = <A>(path: string): ReadonlyArray<A> =>
@@ -12,6 +14,14 @@ interface Reference {
   readonly key: string | number
   readonly strict: ReadonlyArray<boolean>
   readonly loose: ReadonlyArray<boolean>
+}
+
+interface FollowbenchRecord {
+  readonly example_id: number
+  readonly source: string
+  readonly level: number
+  readonly target: string
+  readonly answer: string
 }
 
 const counts = ({ rows }: Table) =>
@@ -52,4 +62,51 @@ testWithData("every verdict on IFBench's sample is that of its original", async 
     expect({ key: record.key, strict: instructions.map((i) => i.strict), loose: instructions.map((i) => i.loose) })
       .toEqual({ key: record.key, strict: reference.get(record.key)!.strict, loose: reference.get(record.key)!.loose })
   }
+})
+
+testWithData("all of Collie's 2,080 examples satisfy their constraints", async () => {
+  const files = await scratch({
+    "examples.jsonl": jsonl(...lines<{ id: string; example: string }>("collie/collie_v1.jsonl").map(({ example, id }) => ({ id, response: example })))
+  })
+  const { result } = await score(suites.collie, dataDir!, join(files.folder, "examples.jsonl"))
+  await files.remove()
+  expect(result.headline.rows["prompts"]!["satisfied"]).toEqual({ value: 1, followed: 2080, count: 2080, error: 0 })
+  expect(result.headline.rows["structures"]!["satisfied"]).toEqual({ value: 1, count: 13, error: 0 })
+})
+
+testWithData.each(["gpt4", "vicuna7b"])("every verdict on Collie's responses of %s is that of its original", async (model) => {
+  const rows = lines<{ id: string; model: string; text: string; satisfied: boolean }>("collie/reference_verdicts.jsonl")
+    .filter((row) => row.model === model)
+  const files = await scratch({ "responses.jsonl": jsonl(...rows.map(({ id, text }) => ({ id, response: text }))) })
+  const { verdicts } = await score(suites.collie, dataDir!, join(files.folder, "responses.jsonl"))
+  await files.remove()
+  const satisfied = new Map(rows.map((row) => [row.id, row.satisfied]))
+  const answered = verdicts.filter(({ response }) => response !== undefined)
+  expect(answered.length).toBe(rows.length)
+  expect(answered.filter(({ instructions, record }) => instructions[0]!.strict !== satisfied.get(record.key))).toEqual([])
+})
+
+testWithData("the gold answers of FollowBench's examples have the form that is asked for, five of several lines aside", async () => {
+  const responses = (JSON.parse(readFileSync(dataFile("followbench/data/example_constraints.json"), "utf8")) as ReadonlyArray<FollowbenchRecord>)
+    .map(({ answer, example_id, level }) => ({ key: `example/${example_id}/${level}`, response: answer }))
+  const files = await scratch({ "responses.jsonl": jsonl(...responses) })
+  const { result } = await score(suites.followbench, dataDir!, join(files.folder, "responses.jsonl"))
+  await files.remove()
+  expect(result.breakdowns[1]!.rows["followbench:example"]).toEqual({ HSR: { value: 195 / 200, followed: 195, count: 200 } })
+})
+
+testWithData("FollowBench's 350 rule-checked records: targets of their rules are satisfied", async () => {
+  const exact = new Set(["E2E", "text_editing", "WIKIEVENTS", "BBH_logical", "BBH_time", "self_made_space", "gsm_8k"])
+  const responses = ["content", "situation", "mixed"].flatMap((type) =>
+    (JSON.parse(readFileSync(dataFile(`followbench/data/${type}_constraints.json`), "utf8")) as ReadonlyArray<FollowbenchRecord>)
+      .filter(({ level, source }) => level > 0 && exact.has(source))
+      .map(({ example_id, level, target }) => ({ key: `${type}/${example_id}/${level}`, response: target }))
+  )
+  const files = await scratch({ "responses.jsonl": jsonl(...responses) })
+  const { result } = await score(suites.followbench, dataDir!, join(files.folder, "responses.jsonl"))
+  await files.remove()
+  expect({ prompts: result.prompts, answered: responses.length }).toEqual({ prompts: 350, answered: 90 })
+  const all = result.answered!.rows["rule-checked"]!
+  expect(["L1", "L2", "L3", "L4", "L5"].map((level) => all[level]!.value)).toEqual([1, 1, 1, 1, 1])
+  expect(all["CSL"]).toMatchObject({ value: 5, count: 18 })
 })

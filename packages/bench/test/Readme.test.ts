@@ -8,7 +8,10 @@ test("the README's example is the file that runs here, and prints what it says",
   const log = jest.spyOn(console, "log").mockImplementation(() => undefined)
   try {
     await import("./ReadmeExample.ts")
-    expect(log.mock.calls).toEqual([[0.5, 0.75], ["0.30", true, true]])
+    expect(log.mock.calls).toEqual([
+      [{ value: 2 / 3, followed: 2, count: 3 }, { value: 5 / 6, followed: 5, count: 6 }],
+      ["0.67", 0, 1]
+    ])
   } finally {
     log.mockRestore()
   }

@@ -1,15 +1,22 @@
-import { accuracy, bootstrapDifference } from "@ifrl/bench"
+import { bootstrapDifference, followsAll, judge, suites } from "@ifrl/bench"
+import { Effect } from "effect"
 
-const verdict = (id: string, ...followed: ReadonlyArray<boolean>) => ({
-  id,
-  constraints: followed.map((f, i) => ({ id: `constraint ${i + 1}`, followed: f }))
-})
+const records = ["fruits", "rivers", "poets"].map((topic) => ({
+  key: topic,
+  prompt: `Name some ${topic}. Use no comma and write in quotation marks.`,
+  instructions: [{ id: "punctuation:no_comma" }, { id: "startend:quotation" }],
+  labels: {}
+}))
+const judged = (respond: (key: string) => string) =>
+  Effect.runPromise(Effect.forEach(records, ({ key }, i) => judge(suites.ifeval, records[i]!, respond(key))))
 
-const { instructionAccuracy, promptAccuracy } = accuracy([verdict("a", true, true), verdict("b", true, false)])
-console.log(promptAccuracy, instructionAccuracy)
+const plain = await judged((key) => `Some ${key}`)
+const careful = await judged((key) => key === "poets" ? "\"Sappho, Basho\"" : `"Some ${key}"`)
+const figures = suites.ifeval.headline(careful).rows
+console.log(figures["prompt-level"]!["strict"], figures["instruction-level"]!["strict"])
 
-// 1 for a prompt with everything followed: the same 200 prompts before and after a training.
-const before = Array.from({ length: 200 }, (_, i) => i % 10 < 3 ? 1 : 0)
-const after = Array.from({ length: 200 }, (_, i) => i % 10 < 6 ? 1 : 0)
-const { difference, high, low } = bootstrapDifference(before, after, { seed: 1 })
-console.log(difference.toFixed(2), low > 0.2, high < 0.4)
+// How sure is the difference? One value a prompt, before and after.
+const flags = (verdicts: typeof plain) =>
+  verdicts.map((v) => followsAll({ id: v.record.key, constraints: v.instructions.map(({ id, strict }) => ({ id, followed: strict })) }) ? 1 : 0)
+const { difference, high, low } = bootstrapDifference(flags(plain), flags(careful), { seed: 1 })
+console.log(difference.toFixed(2), low, high)

@@ -3,6 +3,7 @@ import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { Effect } from "effect"
 import { htmlReport, loadSuite, printSuiteResult, suites } from "../src/index.ts"
+import { isUnsettled } from "../src/suites/Unsettled.ts"
 import { jsonl, prompts, scratch } from "./support/Fixture.ts"
 import { score } from "./support/Score.ts"
 
@@ -62,6 +63,79 @@ describe("IFEval's format", () => {
     const text = printSuiteResult(result)
     expect(text).toMatch(/^IFEval: 3 prompts, 4 instructions\n {2}3 responses\n {2}1 prompt without one, counted as failed: 3\n {2}1 row of no prompt: line 3\n/)
     expect(text).toMatch(/\n {2}prompt-level {7}33\.33% {2}1\/3 {2}66\.67% {2}2\/3\n {2}instruction-level {2}50\.00% {2}2\/4 {2}75\.00% {2}3\/4\n/)
+  })
+})
+
+describe("FollowBench", () => {
+  const record = (example_id: number, level: number, target: string, source = "E2E") => ({
+    example_id, category: "content", source, level, instruction: `instruction ${example_id}.${level}`, target
+  })
+  const file = (type: string) => `followbench/data/${type}_constraints.json`
+  const contents = [0, 1, 2, 3].flatMap((level) => [record(1, level, "yes"), record(2, level, "yes"), record(3, level, "", "a judge's")])
+  const example = { ...record(7, 1, "{instruction}\nAnswer: {answer}", "imdb"), category: "example", answer: "x" }
+
+  test("takes the records that rules decide, and gives satisfaction by level and consecutive levels by group", async () => {
+    const data = await scratch(Object.fromEntries(["content", "situation", "style", "format", "mixed", "example"].map((type) =>
+      [file(type), JSON.stringify(type === "content" ? contents : type === "example" ? [example] : [])]
+    )))
+    const path = await data.write("responses.jsonl", jsonl(
+      ...[1, 2, 3].map((level) => ({ key: `content/1/${level}`, response: level === 2 ? "no" : "yes" })),
+      ...[1, 2, 3].map((level) => ({ prompt: `instruction 2.${level}`, response: "yes" })),
+      { key: "example/7/1", response: "Answer: none" }
+    ))
+    const { result } = await score(suites.followbench, data.folder, path)
+    await data.remove()
+    expect({ prompts: result.prompts, missing: result.responses.missing }).toEqual({ prompts: 7, missing: [] })
+    const level = (followed: number, count: number) => ({ value: followed / count, followed, count })
+    expect(result.headline.rows["rule-checked"]).toEqual({
+      L1: level(3, 3), L2: level(1, 2), L3: level(2, 2),
+      mean: { value: 2.5 / 3, count: 3 },
+      CSL: { value: (1 + 3 + 1) / 3, unit: "levels", count: 3 }
+    })
+    expect(Object.keys(result.breakdowns[0]!.rows)).toEqual(["content", "example"])
+    expect(printSuiteResult(result)).toMatch(/rule-checked {2}100\.00% {2}3\/3 .* 83\.33% {2}n=3 {2}1\.67 {2}n=3\n/)
+  })
+})
+
+describe("Collie", () => {
+  const line = (id: string, count: number) => ({
+    id,
+    group: `wiki_${id}`,
+    prompt: `write ${count} words`,
+    targets: count,
+    constraint: {
+      input_level: null, target_level: "word", transformation: { op: "count", count_target: null }, relation: "==", reduction: null, reduction_value: null
+    }
+  })
+
+  test("gives the rate over prompts and over structures, with standard errors", async () => {
+    const data = await scratch({ "collie/collie_v1.jsonl": jsonl(line("c01", 2), { ...line("c01", 3), id: "x" }, line("c02", 4)) })
+    const path = await data.write("responses.jsonl", jsonl({ id: "c01", response: "two words" }, { id: "x", response: "three" }, { id: "c02", response: "these are four words" }))
+    const { result } = await score(suites.collie, data.folder, path)
+    await data.remove()
+    expect(result.headline.rows).toEqual({
+      prompts: { satisfied: { value: 2 / 3, followed: 2, count: 3, error: Math.sqrt(2 / 27) } },
+      structures: { satisfied: { value: 0.75, count: 2, error: 0.25 } }
+    })
+    expect(printSuiteResult(result)).toMatch(/structures {2}75\.00% ± 25\.00% {2}n=2\n/)
+  })
+
+  test("names the line of a damaged file", async () => {
+    const data = await scratch({ "collie/collie_v1.jsonl": jsonl(line("c01", 2), { id: "y" }) })
+    const error = await Effect.runPromise(Effect.flip(loadSuite(suites.collie, data.folder)).pipe(Effect.provide(NodeServices.layer)))
+    await data.remove()
+    expect(error.message).toMatch(/collie_v1\.jsonl:2: .*group.*; fetch the file again$/)
+  })
+})
+
+describe("language identification", () => {
+  const english = { id: "language:response_language", kwargs: { language: "en" } }
+  test("is settled by plain sentences, unsettled by a mixture", () => {
+    expect(isUnsettled(english, "The weather was kind to us, and so we walked along the river until the evening came.")).toBe(false)
+    expect(isUnsettled(english, "Hello friends, bonjour mes amis, the sun and le soleil, good night et bonne nuit.")).toBe(true)
+  })
+  test("does not matter where the case has decided", () => {
+    expect(isUnsettled({ id: "change_case:english_lowercase", kwargs: {} }, "Hello friends, bonjour mes amis.")).toBe(false)
   })
 })
 

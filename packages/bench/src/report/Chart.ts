@@ -9,9 +9,8 @@ const labelWidth = 190
 const plotWidth = 420
 const valueWidth = 170
 
-/** Where a row's bars lie: shares on 0..1, other means on 0..their greatest. */
-const scaleOf = (cells: ReadonlyArray<Cell>): number =>
-  cells.every((cell) => cell.followed !== undefined) ? 1 : Math.max(1, ...cells.map((cell) => cell.value))
+/** Other figures have no common scale and are left to the table. */
+export const isShare = (cell: Cell | undefined): boolean => cell !== undefined && cell.unit === undefined
 
 const gridLines = (top: number, bottom: number): string =>
   [0, 0.25, 0.5, 0.75, 1].map((at) => {
@@ -20,9 +19,9 @@ const gridLines = (top: number, bottom: number): string =>
       `<text class="tick" x="${x}" y="${bottom + 16}" text-anchor="middle">${at * 100}%</text>`
   }).join("")
 
-/** A table of shares as horizontal bars, one for each column of each row. Means are left to the table. */
+/** The shares of a table as horizontal bars, one for each column of each row. */
 export const barChart = (table: Table): string => {
-  const columns = columnsOf(table).filter((column) => Object.values(table.rows).every((row) => row[column]?.followed !== undefined))
+  const columns = columnsOf(table).filter((column) => Object.values(table.rows).every((row) => isShare(row[column])))
   const rows = Object.entries(table.rows)
   if (columns.length === 0 || rows.length === 0) return ""
   const rowHeight = columns.length * barHeight + rowGap
@@ -51,4 +50,4 @@ export const barChart = (table: Table): string => {
 /** The bar inside a table cell; the number beside it says the same. */
 export const cellBar = (cell: Cell, series: number): string =>
   `<svg class="cellbar" viewBox="0 0 100 10" width="100" height="10" aria-hidden="true"><rect class="track" width="100" height="10"/>` +
-  `<rect class="bar series${series % 5}" width="${((cell.value / scaleOf([cell])) * 100).toFixed(1)}" height="10"/></svg>`
+  `<rect class="bar series${series % 5}" width="${(cell.value * 100).toFixed(1)}" height="10"/></svg>`

@@ -1,10 +1,10 @@
 import type { Cell, Table } from "../suites/Suite.ts"
 
-/** 0.1234 as 12.34%; a mean with two decimals. */
-export const formatValue = ({ error, followed, value }: Cell): string => {
-  const scale = followed === undefined ? 1 : 100
-  const unit = followed === undefined ? "" : "%"
-  return `${(value * scale).toFixed(2)}${unit}${error === undefined ? "" : ` ± ${(error * scale).toFixed(2)}`}`
+/** 0.1234 as 12.34%; what has a unit with two decimals. */
+export const formatValue = ({ error, unit, value }: Cell): string => {
+  const scale = unit === undefined ? 100 : 1
+  const show = (number: number) => `${(number * scale).toFixed(2)}${unit === undefined ? "%" : ""}`
+  return error === undefined ? show(value) : `${show(value)} ± ${show(error)}`
 }
 
 /** 417/541, or the count that a mean was taken over. */

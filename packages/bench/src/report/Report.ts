@@ -2,7 +2,7 @@
 import { basename } from "node:path"
 import type { SuiteResult } from "../SuiteResult.ts"
 import type { RecordVerdict, Table } from "../suites/Suite.ts"
-import { barChart, cellBar } from "./Chart.ts"
+import { barChart, cellBar, isShare } from "./Chart.ts"
 import { columnsOf, formatCount, formatValue, some } from "./Format.ts"
 import { escape } from "./Html.ts"
 import { style } from "./style.ts"
@@ -20,7 +20,7 @@ const tableOf = (table: Table): string => {
       const cell = cells[column]
       return cell === undefined
         ? `<td colspan="3"></td>`
-        : `<td>${cell.followed === undefined ? "" : cellBar(cell, c)}</td><td class="number">${escape(formatValue(cell))}</td>` +
+        : `<td>${isShare(cell) ? cellBar(cell, c) : ""}</td><td class="number">${escape(formatValue(cell))}</td>` +
           `<td class="count">${escape(formatCount(cell))}</td>`
     })
     return `<tr><th scope="row">${escape(label)}</th>${figures.join("")}</tr>`
@@ -30,8 +30,8 @@ const tableOf = (table: Table): string => {
   }</tbody></table></div>`
 }
 
-const section = (table: Table, options: { readonly chart: boolean; readonly title?: string }): string =>
-  `<section><h2>${escape(options.title ?? table.title)}</h2>${table.note === undefined ? "" : `<p class="note">${escape(table.note)}</p>`}${
+const section = (table: Table, options: { readonly chart: boolean }): string =>
+  `<section><h2>${escape(table.title)}</h2>${table.note === undefined ? "" : `<p class="note">${escape(table.note)}</p>`}${
     options.chart ? barChart(table) : ""
   }${tableOf(table)}</section>`
 
@@ -110,11 +110,7 @@ export const htmlReport = (result: SuiteResult, verdicts: ReadonlyArray<RecordVe
 <h1>${escape(title)}</h1>
 <p class="soft">${result.prompts} prompts, ${result.instructions} instructions, ${escape(result.date.slice(0, 10))}</p>
 ${section(result.headline, { chart: true })}
-${
-    result.answered === undefined
-      ? ""
-      : section(result.answered, { chart: false, title: `${result.answered.title}, prompts with a response only` })
-  }
+${result.answered === undefined ? "" : section(result.answered, { chart: false })}
 ${result.breakdowns.map((table) => section(table, { chart: false })).join("\n")}
 ${cautions(result)}
 ${facts(result)}

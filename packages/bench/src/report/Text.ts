@@ -42,7 +42,7 @@ export const printSuiteResult = (result: SuiteResult): string => {
       `  verdicts of ${checker.reproduces}, by @ifrl/verifiers ${checker.versions["@ifrl/verifiers"]}`
     ].join("\n"),
     section(headline.title, headline),
-    ...(answered === undefined ? [] : [section(`${answered.title}, prompts with a response only`, answered)]),
+    ...(answered === undefined ? [] : [section(answered.title, answered)]),
     ...breakdowns.map((table) => section(table.title, table)),
     ...(caveats.length === 0 ? [] : [[
       "Verdicts that the original may give differently",

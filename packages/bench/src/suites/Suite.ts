@@ -28,10 +28,12 @@ export interface RecordVerdict {
   readonly instructions: ReadonlyArray<InstructionVerdict>
 }
 
-/** A figure: a share in 0..1 with its counts, or a mean without `followed`. */
+/** A figure: a share in 0..1, unless it has a unit. */
 export interface Cell {
   readonly value: number
-  /** How many of `count` are followed; left out of figures that are not shares. */
+  /** What `value` counts where it is not a share. */
+  readonly unit?: string
+  /** How many of `count` are followed; left out of means of means. */
   readonly followed?: number
   readonly count: number
   /** Standard error of `value`. */
