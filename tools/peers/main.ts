@@ -24,11 +24,14 @@ const shape = flags.tiny ? tiny : fullShape
 const stepsPerRound = 3
 const python = process.env["IFRL_PYTHON"] ?? "python3"
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const folder = await mkdtemp(join(tmpdir(), "ifrl-peers-"))
 const environment = {
   PEER_SHAPE: JSON.stringify(shape),
   PEER_THREADS: flags.threads,
   OMP_NUM_THREADS: flags.threads,
   TOKENIZERS_PARALLELISM: "false",
+  // A cache of its own: a compilation that was killed leaves broken libraries in the shared one.
+  TORCHINDUCTOR_CACHE_DIR: join(folder, "inductor"),
   HF_HUB_OFFLINE: "1"
 }
 
@@ -79,12 +82,16 @@ const mustAgree = (what: string, a: number | undefined, b: number | undefined, t
   }
 }
 
-const measure = async (folder: string) => {
-  const making = ours("checkpoint", "checkpoint", folder)
+const measure = async (checkpoint: string) => {
+  const making = ours("checkpoint", "checkpoint", checkpoint)
   const { parameters } = (await making.next()) as { parameters: number }
   await making.end()
 
-  const training = [ours("ours", "train", folder), peer("eager", "train", folder, "eager"), peer("compile", "train", folder, "compile")]
+  const training = [
+    ours("ours", "train", checkpoint),
+    peer("eager", "train", checkpoint, "eager"),
+    peer("compile", "train", checkpoint, "compile")
+  ]
   const ready: Array<Readonly<Record<string, unknown>>> = []
   for (const each of training) ready.push(versionsOf(await each.next()))
   const [train, eager, compile] = await alternate("training step", training, () => ({ steps: stepsPerRound }))
@@ -93,7 +100,7 @@ const measure = async (folder: string) => {
     train!.losses!.forEach((loss, step) => mustAgree(`losses of step ${step + 1}`, loss, other.losses?.[step], 2e-3))
   }
 
-  const generating = [ours("ours", "generate", folder), peer("transformers", "generate", folder)]
+  const generating = [ours("ours", "generate", checkpoint), peer("transformers", "generate", checkpoint)]
   for (const each of generating) ready.push(versionsOf(await each.next()))
   const byBatch = async (batch: number) => {
     const [a, b] = await alternate(`generate ${batch}`, generating, (round) => ({ batch, seed: round + 1 }))
@@ -110,9 +117,8 @@ const measure = async (folder: string) => {
   return { parameters, measurements, versions: Object.assign({}, ...ready) as Record<string, unknown> }
 }
 
-const folder = await mkdtemp(join(tmpdir(), "ifrl-peers-"))
 try {
-  const { measurements, parameters, versions } = await measure(folder)
+  const { measurements, parameters, versions } = await measure(join(folder, "model"))
   const machine = hardware()
   const report: Report = {
     date: new Date().toISOString().slice(0, 10),
