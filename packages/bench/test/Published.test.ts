@@ -106,7 +106,7 @@ testWithData("FollowBench's 350 rule-checked records: targets of their rules are
   const { result } = await score(suites.followbench, dataDir!, join(files.folder, "responses.jsonl"))
   await files.remove()
   expect({ prompts: result.prompts, answered: responses.length }).toEqual({ prompts: 350, answered: 90 })
-  const all = result.answered!.rows["rule-checked"]!
-  expect(["L1", "L2", "L3", "L4", "L5"].map((level) => all[level]!.value)).toEqual([1, 1, 1, 1, 1])
-  expect(all["CSL"]).toMatchObject({ value: 5, count: 18 })
+  const { rows } = result.answered!
+  expect(["L1", "L2", "L3", "L4", "L5"].map((level) => rows[level]!["HSR"]!.value)).toEqual([1, 1, 1, 1, 1])
+  expect(rows["all levels"]!["CSL"]).toMatchObject({ value: 5, count: 18 })
 })

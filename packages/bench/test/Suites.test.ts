@@ -87,13 +87,13 @@ describe("FollowBench", () => {
     await data.remove()
     expect({ prompts: result.prompts, missing: result.responses.missing }).toEqual({ prompts: 7, missing: [] })
     const level = (followed: number, count: number) => ({ value: followed / count, followed, count })
-    expect(result.headline.rows["rule-checked"]).toEqual({
-      L1: level(3, 3), L2: level(1, 2), L3: level(2, 2),
-      mean: { value: 2.5 / 3, count: 3 },
-      CSL: { value: (1 + 3 + 1) / 3, unit: "levels", count: 3 }
+    expect(result.headline.rows).toEqual({
+      L1: { HSR: level(3, 3) }, L2: { HSR: level(1, 2) }, L3: { HSR: level(2, 2) },
+      mean: { HSR: { value: 2.5 / 3, count: 3 } },
+      "all levels": { CSL: { value: (1 + 3 + 1) / 3, unit: "levels", count: 3 } }
     })
     expect(Object.keys(result.breakdowns[0]!.rows)).toEqual(["content", "example"])
-    expect(printSuiteResult(result)).toMatch(/rule-checked {2}100\.00% {2}3\/3 .* 83\.33% {2}n=3 {2}1\.67 {2}n=3\n/)
+    expect(printSuiteResult(result)).toMatch(/\n {2}mean +83\.33% {2}n=3\n {2}all levels {15}1\.67 {2}n=3\n/)
   })
 })
 

@@ -7,7 +7,7 @@ const barHeight = 18
 const rowGap = 14
 const labelWidth = 190
 const plotWidth = 420
-const valueWidth = 170
+const valueWidth = 240
 
 /** Other figures have no common scale and are left to the table. */
 export const isShare = (cell: Cell | undefined): boolean => cell !== undefined && cell.unit === undefined
@@ -21,30 +21,31 @@ const gridLines = (top: number, bottom: number): string =>
 
 /** The shares of a table as horizontal bars, one for each column of each row. */
 export const barChart = (table: Table): string => {
-  const columns = columnsOf(table).filter((column) => Object.values(table.rows).every((row) => isShare(row[column])))
-  const rows = Object.entries(table.rows)
-  if (columns.length === 0 || rows.length === 0) return ""
-  const rowHeight = columns.length * barHeight + rowGap
-  const bottom = rows.length * rowHeight
-  const bars = rows.map(([label, cells], r) => {
-    const top = r * rowHeight + rowGap / 2
-    const bar = (column: string, c: number) => {
-      const cell = cells[column]!
-      const y = top + c * barHeight
-      const width = cell.value * plotWidth
-      return `<rect class="bar series${c % 5}" x="${labelWidth}" y="${y + 2}" width="${width.toFixed(1)}" height="${barHeight - 4}"/>` +
-        `<text class="value" x="${labelWidth + plotWidth + 10}" y="${y + 13}">${
-          escape(`${formatValue(cell)}  ${formatCount(cell)}${columns.length > 1 ? `  ${column}` : ""}`)
-        }</text>`
-    }
-    return `<text class="label" x="${labelWidth - 10}" y="${top + (columns.length * barHeight) / 2 + 4}" text-anchor="end">${
+  const columns = columnsOf(table)
+  const rows = Object.entries(table.rows).flatMap(([label, cells]) => {
+    const bars = Object.entries(cells).filter(([, cell]) => isShare(cell))
+    return bars.length === 0 ? [] : [{ label, bars }]
+  })
+  if (rows.length === 0) return ""
+  let bottom = 0
+  const drawn = rows.map(({ bars, label }) => {
+    const top = bottom + rowGap / 2
+    bottom = top + bars.length * barHeight + rowGap / 2
+    const name = `<text class="label" x="${labelWidth - 10}" y="${top + (bars.length * barHeight) / 2 + 4}" text-anchor="end">${
       escape(label)
-    }</text>${columns.map(bar).join("")}`
+    }</text>`
+    return name + bars.map(([column, cell], i) => {
+      const y = top + i * barHeight
+      const value = `${formatValue(cell)}  ${formatCount(cell)}${bars.length > 1 ? `  ${column}` : ""}`
+      return `<rect class="bar series${columns.indexOf(column) % 5}" x="${labelWidth}" y="${y + 2}" width="${
+        (cell.value * plotWidth).toFixed(1)
+      }" height="${barHeight - 4}"/><text class="value" x="${labelWidth + plotWidth + 10}" y="${y + 13}">${escape(value)}</text>`
+    }).join("")
   })
   const width = labelWidth + plotWidth + valueWidth
-  return `<svg viewBox="0 0 ${width} ${bottom + 24}" width="${width}" role="img" aria-label="${
+  return `<svg viewBox="0 0 ${width} ${bottom + 24}" width="${width}" height="${bottom + 24}" role="img" aria-label="${
     escape(`${table.title}: bar chart of the table below`)
-  }">${gridLines(0, bottom)}${bars.join("")}</svg>`
+  }">${gridLines(0, bottom)}${drawn.join("")}</svg>`
 }
 
 /** The bar inside a table cell; the number beside it says the same. */

@@ -12,27 +12,35 @@ const shownFailures = 30
 /** Characters of a response that the page shows. */
 const shownCharacters = 3000
 
+/** Tables of more columns than this have no room for bars. */
+const barredColumns = 3
+
+const scrolling = (label: string, content: string): string =>
+  content === "" ? "" : `<div class="scroll" role="region" tabindex="0" aria-label="${escape(label)}">${content}</div>`
+
 const tableOf = (table: Table): string => {
   const columns = columnsOf(table)
-  const head = columns.map((column) => `<th scope="col" colspan="3">${escape(column)}</th>`).join("")
+  const barred = columns.length <= barredColumns
+  const span = barred ? 3 : 2
+  const head = columns.map((column) => `<th scope="col" colspan="${span}"${barred ? "" : " class=\"number\""}>${escape(column)}</th>`).join("")
   const rows = Object.entries(table.rows).map(([label, cells]) => {
     const figures = columns.map((column, c) => {
       const cell = cells[column]
       return cell === undefined
-        ? `<td colspan="3"></td>`
-        : `<td>${isShare(cell) ? cellBar(cell, c) : ""}</td><td class="number">${escape(formatValue(cell))}</td>` +
+        ? `<td colspan="${span}"></td>`
+        : `${barred ? `<td>${isShare(cell) ? cellBar(cell, c) : ""}</td>` : ""}<td class="number">${escape(formatValue(cell))}</td>` +
           `<td class="count">${escape(formatCount(cell))}</td>`
     })
     return `<tr><th scope="row">${escape(label)}</th>${figures.join("")}</tr>`
   })
-  return `<div class="scroll"><table><thead><tr><th scope="col">${escape(table.head)}</th>${head}</tr></thead><tbody>${
+  return scrolling(table.title, `<table><thead><tr><th scope="col">${escape(table.head)}</th>${head}</tr></thead><tbody>${
     rows.join("\n")
-  }</tbody></table></div>`
+  }</tbody></table>`)
 }
 
 const section = (table: Table, options: { readonly chart: boolean }): string =>
   `<section><h2>${escape(table.title)}</h2>${table.note === undefined ? "" : `<p class="note">${escape(table.note)}</p>`}${
-    options.chart ? barChart(table) : ""
+    options.chart ? scrolling(`${table.title}, chart`, barChart(table)) : ""
   }${tableOf(table)}</section>`
 
 const text = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value)
@@ -108,7 +116,7 @@ export const htmlReport = (result: SuiteResult, verdicts: ReadonlyArray<RecordVe
 <body>
 <main>
 <h1>${escape(title)}</h1>
-<p class="soft">${result.prompts} prompts, ${result.instructions} instructions, ${escape(result.date.slice(0, 10))}</p>
+<p class="soft">${result.prompts.toLocaleString("en-US")} prompts, ${result.instructions.toLocaleString("en-US")} instructions, ${escape(result.date.slice(0, 10))}</p>
 ${section(result.headline, { chart: true })}
 ${result.answered === undefined ? "" : section(result.answered, { chart: false })}
 ${result.breakdowns.map((table) => section(table, { chart: false })).join("\n")}

@@ -13,9 +13,9 @@ p { margin: .25rem 0 .75rem } .soft, .note { color: var(--soft) }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; white-space: nowrap }
-thead th { font-weight: 600; color: var(--soft) } tbody th { font-weight: 400; font-family: ui-monospace, monospace; font-size: .87rem }
-td.number { text-align: right } td.count { color: var(--soft); text-align: right; padding-right: 1.75rem }
-svg { display: block; max-width: 100%; height: auto } svg text { font: 13px system-ui, sans-serif; fill: var(--ink) }
+thead th { font-weight: 600; color: var(--soft) } thead th.number { padding-right: 1.75rem } tbody th { font-weight: 400; font-family: ui-monospace, monospace; font-size: .87rem }
+.number { text-align: right } td.count { color: var(--soft); text-align: right; padding-right: 1.75rem }
+svg { display: block } svg text { font: 13px system-ui, sans-serif; fill: var(--ink) }
 svg .tick { fill: var(--soft); font-size: 11px } svg .value { font-variant-numeric: tabular-nums; white-space: pre }
 svg .grid { stroke: var(--line); stroke-width: 1 }
 .cellbar { width: 100px; min-width: 100px; height: 10px } .track { fill: var(--track) }
@@ -23,7 +23,7 @@ svg .grid { stroke: var(--line); stroke-width: 1 }
 .facts th { font-family: inherit; font-size: inherit; color: var(--soft); padding-right: 1.5rem; vertical-align: top }
 .facts td { white-space: normal; overflow-wrap: anywhere }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; background: var(--panel) }
-summary { cursor: pointer; padding: .5rem .75rem } summary:focus-visible { outline: 2px solid var(--s0) }
+summary { cursor: pointer; padding: .5rem .75rem } summary:focus-visible, .scroll:focus-visible { outline: 2px solid var(--s0) }
 details > div { padding: 0 .75rem .75rem }
 details h3 { font-size: .85rem; margin: .75rem 0 .25rem; color: var(--soft) }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.5 ui-monospace, monospace }
