@@ -93,7 +93,7 @@ describe("FollowBench", () => {
       "all levels": { CSL: { value: (1 + 3 + 1) / 3, unit: "levels", count: 3 } }
     })
     expect(Object.keys(result.breakdowns[0]!.rows)).toEqual(["content", "example"])
-    expect(printSuiteResult(result)).toMatch(/\n {2}mean +83\.33% {2}n=3\n {2}all levels {15}1\.67 {2}n=3\n/)
+    expect(printSuiteResult(result)).toMatch(/\n {2}mean +83\.33% {2}n=3\n {2}all levels +1\.67 {2}n=3\n/)
   })
 })
 

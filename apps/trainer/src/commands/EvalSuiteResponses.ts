@@ -119,7 +119,7 @@ export const respond = Effect.fnUntraced(function*(config: Config, records: Read
       maxTokens,
       context: maxLength,
       thought: config.reward.thought,
-      meanTokens: done.reduce((sum, row) => sum + row.tokens, 0) / done.length,
+      meanTokens: Math.round(done.reduce((sum, row) => sum + row.tokens, 0) / done.length),
       cutShort: done.filter((row) => row.stopReason === "length").length,
       withoutAnswer: unanswered,
       promptsBeyondContext: encoded.length - requests.length

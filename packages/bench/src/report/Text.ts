@@ -31,6 +31,11 @@ const provenance = ({ responses: { duplicates, missing, rows, unmatched } }: Sui
   ...(duplicates.length === 0 ? [] : [`${plural(duplicates.length, "row")} said before: line ${some(duplicates, 5)}`])
 ]
 
+const settings = ({ settings }: SuiteResult): ReadonlyArray<string> => {
+  const entries = Object.entries(settings).map(([name, value]) => `${name} ${typeof value === "string" ? value || "none" : JSON.stringify(value)}`)
+  return entries.length === 0 ? [] : [entries.join(", ")]
+}
+
 /** The figures as papers quote them, then by type, then what to be careful about. */
 export const printSuiteResult = (result: SuiteResult): string => {
   const { answered, breakdowns, caveats, checker, headline } = result
@@ -39,6 +44,7 @@ export const printSuiteResult = (result: SuiteResult): string => {
     [
       `${result.title}: ${plural(result.prompts, "prompt")}, ${plural(result.instructions, "instruction")}`,
       ...provenance(result).map((line) => `  ${line}`),
+      ...settings(result).map((line) => `  ${line}`),
       `  verdicts of ${checker.reproduces}, by @ifrl/verifiers ${checker.versions["@ifrl/verifiers"]}`
     ].join("\n"),
     section(headline.title, headline),
