@@ -1,4 +1,4 @@
-import { differentiate } from "@ifrl/artifacts"
+import { differentiate, nodesWithoutCudaKernel } from "@ifrl/artifacts"
 import { describe, expect, test } from "@jest/globals"
 import { Tensor } from "@ifrl/runtime"
 import { decoderWithRope } from "../src/Decoder.ts"
@@ -69,11 +69,14 @@ test("float64: the same logits", async () => {
   expect(maxDifference(found.logits!, expected.logits!)).toBeLessThan(logitBound)
 })
 
-test.each(["float16", "bfloat16"] as const)("%s: a graph for CUDA, with every weight and activation of that type", async (elementType) => {
+test.each(["float32", "float16", "bfloat16"] as const)("%s: every node of the training graph has a CUDA kernel", async (elementType) => {
   const { config } = await reference("qwen2-tied")
-  const { graph, hidden, parameters } = decoderGraph(config, { ...options, elementType })
+  const model = decoderGraph(config, { ...options, elementType, recompute: true })
+  const { graph, hidden, parameters } = model
   expect(new Set([...parameters, hidden].map(({ type }) => type))).toEqual(new Set([elementType]))
-  expect(graph.nodes.filter(({ opType }) => opType === "RotaryEmbedding").length).toBe(2 * config.layers)
+  const loss = lossOf(model)
+  for (const [value, gradient] of differentiate(graph, { loss, wrt: parameters })) graph.output(gradient, `grad.${value.name}`)
+  expect(nodesWithoutCudaKernel(graph).map(({ inLoop, operator, type }) => `${operator} ${type}${inLoop ? " in a Loop" : ""}`)).toEqual([])
 })
 
 describe("mutants that the bounds must catch", () => {

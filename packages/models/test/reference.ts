@@ -40,7 +40,8 @@ export const withLogits = ({ graph, head, hidden }: DecoderGraph): Graph => {
 /** Adds inputs `labels`, `weights` and the scalar sum of -weight log p(label). */
 export const lossOf = ({ graph, head, hidden }: DecoderGraph): Value => {
   const labels = graph.input("labels", "int64", ["B", "T"])
-  const weights = graph.input("weights", hidden.type, ["B", "T"])
+  // Losses of half-precision models are computed in float32.
+  const weights = graph.input("weights", hidden.type === "float64" ? "float64" : "float32", ["B", "T"])
   const { logProbs } = lmHeadLogProbs(graph, {
     hidden: flatten(graph, hidden, [head.shape![1] as number]),
     weight: head,
