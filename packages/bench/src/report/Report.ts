@@ -33,7 +33,7 @@ const tableOf = (table: Table): string => {
     })
     return `<tr><th scope="row">${escape(label)}</th>${figures.join("")}</tr>`
   })
-  return scrolling(table.title, `<table><thead><tr><th scope="col">${escape(table.head)}</th>${head}</tr></thead><tbody>${
+  return scrolling(table.title, `<table${barred ? "" : " class=\"wide\""}><thead><tr><th scope="col">${escape(table.head)}</th>${head}</tr></thead><tbody>${
     rows.join("\n")
   }</tbody></table>`)
 }

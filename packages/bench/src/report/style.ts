@@ -14,7 +14,8 @@ p { margin: .25rem 0 .75rem } .soft, .note { color: var(--soft) }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; white-space: nowrap }
 thead th { font-weight: 600; color: var(--soft) } thead th.number { padding-right: 1.75rem } tbody th { font-weight: 400; font-family: ui-monospace, monospace; font-size: .87rem }
-.number { text-align: right } td.count { color: var(--soft); text-align: right; padding-right: 1.75rem }
+.number { text-align: right } table.wide td, table.wide th { padding-right: .5rem } table.wide td.count, table.wide th.number { padding-right: .9rem }
+td.count { color: var(--soft); text-align: right; padding-right: 1.75rem }
 svg { display: block } svg text { font: 13px system-ui, sans-serif; fill: var(--ink) }
 svg .tick { fill: var(--soft); font-size: 11px } svg .value { font-variant-numeric: tabular-nums; white-space: pre }
 svg .grid { stroke: var(--line); stroke-width: 1 }
