@@ -5,7 +5,7 @@
 import type { Graph, Value } from "@ifrl/onnx"
 import { Accumulated, customGradient } from "./CustomGradient.ts"
 import { Emit, wideType } from "./Emit.ts"
-import { blockLoop } from "./Loop.ts"
+import { blockLoop, padBlock } from "./Loop.ts"
 
 export interface LmHead {
   /** [N, D] */
@@ -48,10 +48,6 @@ const chunkOf = (g: Emit, { hidden, labels, weight }: LmHead, start: Value, end:
 
 const negativeEntropy = (g: Emit, probability: Value, logProb: Value): Value => g.sum(g.mul(probability, logProb), [1], true)
 
-/** `value` [c, ...] of the block that ends at `end`, with rows of zeros up to the full block. */
-export const padBlock = (g: Emit, value: Value, start: Value, end: Value, block: number, axis: number): Value =>
-  g.pad(value, g.concat([g.ints([0]), g.sub(g.shift(start, block), end)], 0), g.ints([axis]))
-
 /**
  * Log-probabilities of the labels and entropies of the predicted distributions (in nats, temperature 1), both [N] in float32 or
  * wider. Gradients: dlogits = dlogProb (onehot - p) - dentropy p (log p + H); the weight's is accumulated over chunks as the
@@ -74,7 +70,8 @@ export const lmHeadLogProbs = (graph: Graph, head: LmHead): { readonly logProbs:
         length: g.dim(hidden, 0),
         block,
         states: needs[1] ? [initial()] : [],
-        body: ({ end, g: b, start, states: [dWeight] }) => {
+        body: (body) => {
+          const { end, g: b, start, states: [dWeight] } = body
           const { label, logProb, x } = chunkOf(b, head, start, end)
           const [dLogProb, dEntropy] = gradients.map((gradient) =>
             gradient === undefined ? undefined : b.unsqueeze(b.slice(gradient, start, end, 0), [1])
@@ -89,7 +86,7 @@ export const lmHeadLogProbs = (graph: Graph, head: LmHead): { readonly logProbs:
             ? smooth
             : b.op("ScatterElements", [smooth, label, dLogProb], { axis: 1, reduction: "add" })
           const d = b.cast(dWide, x.type)
-          const scans = needs[0] ? [padBlock(b, b.matmul(d, weight), start, end, block, 0)] : []
+          const scans = needs[0] ? [padBlock(body, b.matmul(d, weight), block, 0)] : []
           if (dWeight === undefined) return { states: [], scans }
           const product = (total?: Value) => b.gemm(d, x, { transA: true }, total)
           const fused = dWeight.type === x.type

@@ -48,3 +48,7 @@ export const blockLoop = (graph: Graph, { block, body, length, name, states }: B
     { name }
   )
 }
+
+/** A block's `value` with zeros behind it on `axis` up to the full block, as a scan output must have it. */
+export const padBlock = ({ end, g, start }: LoopBody, value: Value, block: number, axis: number): Value =>
+  g.pad(value, g.concat([g.ints([0]), g.sub(g.shift(start, block), end)], 0), g.ints([axis]))

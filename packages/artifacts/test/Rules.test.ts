@@ -218,6 +218,14 @@ const cases: Array<Case> = [
     build: (g, { x, w }) => g.op("SimplifiedLayerNormalization", [x, w], { epsilon: float(1e-3) })
   },
   {
+    op: "SimplifiedLayerNormalization", of: "saved deviation, symbolic", inputs: { x: x(6, 4), w: x(4) }, shapes: { x: ["N", 4] },
+    build: (g, { x, w }) => g.ops("SimplifiedLayerNormalization", [x, w], 2, { epsilon: float(1e-3) })[0]!
+  },
+  {
+    op: "RMSNormalization", of: "two axes", inputs: { x: x(2, 3, 4), w: x(3, 4) }, opset: 23,
+    build: (g, { x, w }) => g.op("RMSNormalization", [x, w], { axis: 1 })
+  },
+  {
     op: "RMSNormalization", inputs: { x: x(2, 3, 4), w: x(4) }, opset: 23,
     build: (g, { x, w }) => g.op("RMSNormalization", [x, w], { epsilon: float(1e-3) })
   },

@@ -23,20 +23,34 @@ const meanOf = (g: Emit, x: Value, axes: ReadonlyArray<number>): Value =>
   g.op("ReduceMean", [x, g.ints(axes)], { keepdims: 1 })
 
 /**
- * y = xhat scale, xhat = x / r, r = sqrt(mean(x^2) + epsilon):
- * dx = (dxhat - xhat mean(dxhat xhat)) / r, dxhat = dy scale; dscale = sum(dy xhat).
+ * y = x s r, r = 1 / sqrt(mean(x^2) + epsilon): with w = dy x, dx = dy s r - x mean(w s) r^3 and ds = sum(w r). Over the last axis both
+ * sums are products of a matrix and a vector, which spares two passes over the data each.
  */
 const plainRms = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised): [dx: () => Value, dscale: () => Value] => {
   const reciprocal = once(() =>
     inverse ?? g.div(g.scalar(1, x), g.op("Sqrt", [g.shift(meanOf(g, g.square(x), axes), epsilon)]))
   )
-  const hat = once(() => g.mul(x, reciprocal()))
+  const width = scale.shape?.[0]
+  if (axes.length > 1 || scale.shape?.length !== 1 || typeof width !== "number") {
+    const hat = once(() => g.mul(x, reciprocal()))
+    return [
+      () => {
+        const dhat = g.mul(dy, scale)
+        return g.mul(g.sub(dhat, g.mul(hat(), meanOf(g, g.mul(dhat, hat()), axes))), reciprocal())
+      },
+      () => g.mul(dy, hat())
+    ]
+  }
+  const [rows, gradients] = [g.rows(x), g.rows(dy)]
+  const r = once(() => g.reshape(reciprocal(), [-1, 1]))
+  const w = once(() => g.mul(gradients, rows))
   return [
     () => {
-      const dhat = g.mul(dy, scale)
-      return g.mul(g.sub(dhat, g.mul(hat(), meanOf(g, g.mul(dhat, hat()), axes))), reciprocal())
+      const mean = g.scale(g.matmul(w(), g.unsqueeze(scale, [1])), 1 / width)
+      const pull = g.mul(mean, g.mul(g.square(r()), r()))
+      return g.like(g.sub(g.mul(g.mul(gradients, scale), r()), g.mul(rows, pull)), x)
     },
-    () => g.mul(dy, hat())
+    () => g.reshape(g.gemm(r(), w(), { transA: true }), [-1])
   ]
 }
 

@@ -1,5 +1,5 @@
 import type { Value } from "@ifrl/onnx"
-import { range, rankOf } from "../Emit.ts"
+import { range } from "../Emit.ts"
 import { once, type Rule, type Rules, type Site } from "../Rule.ts"
 
 /** The reduced axes: an input since opset 13 and 18, an attribute before; undefined means all. */
@@ -25,27 +25,20 @@ const reduction = (slope: (site: Site, dy: Value, y: () => Value) => Value): Rul
   undefined
 ]
 
-/** Elements of the input per element of the output, as the input's type. */
-const count = ({ g, x: [x], y: [y] }: Site): Value => {
-  const sizes = [x, y].map((value) => value.shape?.every((dim) => typeof dim === "number") ? value.shape : undefined)
-  if (sizes[0] !== undefined && sizes[1] !== undefined) {
-    return g.scalar(sizes[0].reduce((a, b) => a * b, 1) / sizes[1].reduce((a, b) => a * b, 1), x)
-  }
-  return g.cast(g.div(g.op("Size", [x]), g.op("Size", [y])), x.type)
-}
-
-/** The mean's count is known where all reduced sizes are. */
+/** Elements of the input per element of the output, where all reduced sizes are known. */
 const knownCount = (site: Site): number | undefined => {
   const { g, x: [x] } = site
-  const axes = reducedAxes(site)
   if (x.shape === undefined) return undefined
-  const rank = rankOf(x)
-  const reduced = axes === undefined ? range(rank) : g.knownInts(axes)
+  const axes = reducedAxes(site)
+  const reduced = axes === undefined ? range(x.shape.length) : g.knownInts(axes)
   return reduced?.reduce<number | undefined>((total, axis) => {
     const dim = x.shape!.at(axis)
     return total === undefined || typeof dim !== "number" ? undefined : total * dim
   }, 1)
 }
+
+/** The same at run time, as the input's type. */
+const count = ({ g, x: [x], y: [y] }: Site): Value => g.cast(g.div(g.op("Size", [x]), g.op("Size", [y])), x.type)
 
 /** The gradient is shared equally by all elements that attain the extremum. */
 const extremum = reduction((site, dy, y) => {
