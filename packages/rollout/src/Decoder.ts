@@ -45,9 +45,8 @@ export interface Drawn {
   readonly samplingLogProbs: Float32Array
 }
 
-/** Between these numbers of rows W x^T beats x W^T on CPU. */
-const columnsFrom = 4
-const columnsTo = 128
+/** From and up to this many tokens in a run W x^T beats x W^T on CPU. */
+const columns = { from: 4, to: 128 }
 
 /** Most attention scores of one head that a prefill run holds at once. */
 const prefillScores = 2 ** 20
@@ -68,9 +67,10 @@ const elementTypeOf = ({ parameters }: DecoderOptions) =>
       : Effect.succeed(known)
   })
 
-/** A binding and the shape that it has at the moment. */
+/** The bindings of a session: one for prompts, and one for running rows with the shape that it has at the moment. */
 interface Bound {
-  readonly binding: Binding
+  readonly prefill: Binding
+  readonly step: Binding
   rows: number
   capacity: number
 }
@@ -88,7 +88,6 @@ export class Decoder {
   }
   readonly #step: ReturnType<typeof stepTensors>
   readonly #bound = new Map<Projection, Bound>()
-  #prefill: Binding | undefined
 
   private constructor(options: DecoderOptions, type: typeof cacheTypes[number]) {
     this.options = options
@@ -102,22 +101,28 @@ export class Decoder {
       const runtime = yield* Runtime
       const elementType = yield* elementTypeOf(options)
       const { config, maxLength, rows } = options
-      const session = (projection: Projection) =>
-        runtime.session(encodeModel(generateGraph(config, { elementType, maxLength, projection })), {
+      const decoder = new Decoder(options, elementType)
+      const forms: ReadonlyArray<Projection> = rows >= columns.from && runtime.device === "cpu" ? ["rows", "columns"] : ["rows"]
+      for (const projection of forms) {
+        const session = yield* runtime.session(encodeModel(generateGraph(config, { elementType, maxLength, projection })), {
           name: `generate (${projection})`,
           ...options.session
         })
-      const decoder = new Decoder(options, elementType)
-      const inRows = yield* session("rows")
-      decoder.#prefill = yield* decoder.#bind(inRows, decoder.prompts)
-      const forms: ReadonlyArray<readonly [Projection, Session]> = rows >= columnsFrom && runtime.device === "cpu"
-        ? [["rows", inRows], ["columns", yield* session("columns")]]
-        : [["rows", inRows]]
-      for (const [projection, session] of forms) {
-        decoder.#bound.set(projection, { binding: yield* decoder.#bind(session, decoder.cache), rows: 1, capacity: 1 })
+        decoder.#bound.set(projection, {
+          prefill: yield* decoder.#bind(session, decoder.prompts),
+          step: yield* decoder.#bind(session, decoder.cache),
+          rows: 1,
+          capacity: 1
+        })
       }
       return decoder
     })
+
+  /** The bindings that are fastest for runs of so many tokens. */
+  #bindings(tokens: number): Bound {
+    const bound = tokens >= columns.from && tokens <= columns.to ? this.#bound.get("columns") : undefined
+    return bound ?? this.#bound.get("rows")!
+  }
 
   /** Attaches everything to a session, for one row of one token. */
   #bind(session: Session, cache: Cache) {
@@ -170,8 +175,9 @@ export class Decoder {
           run.past.data[row] = BigInt(from)
           run.last.data[row] = BigInt(Math.max(0, Math.min(prompt.length - 1 - from, T - 1)))
         })
-        yield* this.#prefill!.rebind(merge(run.io(B), caches))
-        yield* this.#prefill!.run
+        const { prefill } = this.#bindings(B * T)
+        yield* prefill.rebind(merge(run.io(B), caches))
+        yield* prefill.run
         // A prompt's first tokens come out of the run that holds its last token.
         prompts.forEach(({ length }, row) => {
           if (length <= from || length > from + T) return
@@ -195,14 +201,13 @@ export class Decoder {
       uniforms.data[2 * i + 1] = row.uniforms[2 * row.drawn + 1]!
     })
     this.fit(rows)
-    const columns = rows.length >= columnsFrom && rows.length <= columnsTo ? this.#bound.get("columns") : undefined
-    const bound = columns ?? this.#bound.get("rows")!
+    const bound = this.#bindings(rows.length)
     if (bound.rows !== rows.length || bound.capacity !== this.cache.capacity) {
-      yield* bound.binding.rebind(merge(this.#step.io(rows.length), this.#caches(this.cache, rows.length)))
+      yield* bound.step.rebind(merge(this.#step.io(rows.length), this.#caches(this.cache, rows.length)))
       bound.rows = rows.length
       bound.capacity = this.cache.capacity
     }
-    yield* bound.binding.run
+    yield* bound.step.run
     return drawnOf(this.#step)
   })
 

@@ -10,6 +10,7 @@
  */
 import { type DecoderConfig, decoderParameters, ropeTables, ropeValues } from "@ifrl/models"
 import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
+import { negligible } from "./Negligible.ts"
 import { type Projection, projections } from "./Projection.ts"
 import { sample, type Sampled, samplingScalars } from "./Sampling.ts"
 
@@ -116,7 +117,9 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     const grouped = g.op("Transpose", [reshape(queries!, shapes.query)], { perm: [0, 2, 3, 1, 4] })
     const scores = g.op("FusedMatMul", [reshape(grouped, shapes.queries), allKeys], { transB: 1, alpha: float(E ** -0.5) })
     const masked = g.op("Add", [cast(reshape(scores, seen.scores), "float32"), seen.mask])
-    const weights = reshape(cast(g.op("Softmax", [masked], { axis: -1 }), elementType), seen.flat)
+    const floor = g.op("Sub", [g.op("ReduceMax", [masked, ints(-1)], { keepdims: 1 }), g.constant("float32", negligible)])
+    const softmax = g.op("Softmax", [g.op("Max", [masked, floor])], { axis: -1 })
+    const weights = reshape(cast(softmax, elementType), seen.flat)
     const context = g.op("Transpose", [reshape(g.op("MatMul", [weights, allValues]), shapes.context)], {
       perm: [0, 3, 1, 2, 4]
     })

@@ -42,11 +42,12 @@ export class Rollout extends Context.Service<Rollout, {
       Rollout,
       Effect.gen(function*() {
         const { config } = options.model
+        const maxLength = yield* positive("maxLength", options.maxLength ?? Math.min(config.maxPositions, 2048), config.maxPositions)
         const decoder = yield* Effect.catchTag(
           Decoder.make({
             ...options.model,
             rows: yield* positive("rows", options.rows ?? 16),
-            maxLength: yield* positive("maxLength", options.maxLength ?? Math.min(config.maxPositions, 2048)),
+            maxLength,
             prefillTokens: yield* positive("prefillTokens", options.prefillTokens ?? 2048),
             session: options.session ?? {}
           }),
@@ -75,10 +76,10 @@ export class Rollout extends Context.Service<Rollout, {
     )
 }
 
-const positive = (subject: string, value: number): Effect.Effect<number, RolloutError> =>
-  Number.isSafeInteger(value) && value > 0
+const positive = (subject: string, value: number, limit = 2 ** 31): Effect.Effect<number, RolloutError> =>
+  Number.isSafeInteger(value) && value > 0 && value <= limit
     ? Effect.succeed(value)
-    : Effect.fail(new RolloutError({ operation: "layer", subject, reason: `it is ${value}`, remedy: "Use an integer from 1 on" }))
+    : Effect.fail(new RolloutError({ operation: "layer", subject, reason: `it is ${value}`, remedy: `Use an integer from 1 to ${limit}` }))
 
 /** The stream of one call; its scope ends what watches `until`. */
 const events = Effect.fnUntraced(function*(

@@ -11,6 +11,7 @@
  * vocabulary instead, so the result is exact and only slower. Ties go to the lower id.
  */
 import { type ElementType, type Graph, type Value } from "@ifrl/onnx"
+import { negligible } from "./Negligible.ts"
 
 /** How tokens are chosen. */
 export interface Sampling {
@@ -103,7 +104,7 @@ const emitter = (g: Graph) => {
 
 /** Adds sampling to a graph. */
 export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOptions): Sampled => {
-  const { minP, temperature, topK, topP, uniforms } = inputs
+  const { minP, temperature, topK, topP } = inputs
   const { vocabSize } = options
   const candidates = Math.min(options.candidates ?? (vocabSize < 16_384 ? 256 : 1024), vocabSize)
   const e = emitter(g)
@@ -113,6 +114,8 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
     : g.op("Pad", [inputs.logits, e.axes(0, 0, 0, padding), e.scalar("float32", -Infinity)])
   const shifted = g.op("Sub", [logits, g.op("ReduceMax", [logits, e.axes(1)], { keepdims: 1 })])
   const inverse = g.op("Div", [e.scalar("float32", 1), temperature])
+  // A uniform of 0 would take the first id even where its mass is only what `massOf` leaves of it.
+  const uniforms = g.op("Max", [inputs.uniforms, e.scalar("float32", 2 ** -25)])
 
   /** Mass of each block of ids, [B, V / 128], and the ids' masses, [B, V / 128, 128]. */
   const blocksOf = (g: Graph, mass: Value) => {
@@ -122,6 +125,7 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
   }
   const totalOf = (g: Graph, mass: Value) => emitter(g).sum(blocksOf(g, mass).sums, 1, 1)
   const heated = (g: Graph, x: Value) => g.op("Mul", [x, inverse])
+  const massOf = (g: Graph, x: Value) => g.op("Exp", [g.op("Max", [x, g.constant("float32", -negligible)])])
 
   const greedy = (g: Graph): Choice => {
     const best = g.op("ArgMax", [logits], { axis: 1, keepdims: 1 })
@@ -132,7 +136,7 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
 
   const unsorted = (withMinP: boolean) => (g: Graph): Choice => {
     const e = emitter(g)
-    const mass = g.op("Exp", [heated(g, shifted)])
+    const mass = massOf(g, heated(g, shifted))
     const kept = () => g.op("Where", [g.op("Less", [mass, minP]), e.scalar("float32", 0), mass])
     const { blocks, sums } = blocksOf(g, withMinP ? kept() : mass)
     const [first, second] = g.ops("Split", [uniforms, e.axes(1, 1)], 2, { axis: 2 })
@@ -155,7 +159,7 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
     const logMass = e.cast(heated(g, values!), "float64")
     const mass = g.op("Exp", [logMass])
     const cumulative = g.op("CumSum", [mass, e.scalar("int64", 1)])
-    const all = e.cast(totalOf(g, g.op("Exp", [heated(g, shifted)])), "float64")
+    const all = e.cast(totalOf(g, massOf(g, heated(g, shifted))), "float64")
     const limited = g.op("Greater", [topK, e.scalar("int64", 0)])
     const nucleus = g.op("Mul", [
       e.cast(topP, "float64"),
@@ -215,7 +219,7 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
   )
   const logProbs = g.op("Sub", [
     g.op("GatherElements", [shifted, tokens], { axis: 1 }),
-    g.op("Log", [totalOf(g, g.op("Exp", [shifted]))])
+    g.op("Log", [totalOf(g, massOf(g, shifted))])
   ])
   return { tokens, logProbs, samplingLogProbs }
 }
