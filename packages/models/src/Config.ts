@@ -1,8 +1,9 @@
 /**
- * `config.json` of a Hugging Face causal LM to the few numbers that decide the computation. A family is one row of a table over
- * the same decoder. Three kinds of keys: those read here; those in `refusals`, which transformers reads and which change
- * the computation in a way that is not supported; and all others, which transformers' model code for the family never reads, so they cannot
- * change it (names, dtypes, cache and generation defaults, notes of other tools) and are ignored.
+ * `config.json` of a Hugging Face causal LM to the few numbers that decide the computation. A family is one row of a
+ * table over the same decoder. Three kinds of keys: those read here; those in `refusals`, which transformers reads and
+ * which change the computation in a way that is not supported; and all others, which transformers' model code for the
+ * family never reads, so they cannot change it (names, dtypes, cache and generation defaults, notes of other tools) and
+ * are ignored.
  */
 import { Result } from "effect"
 import { isRecord } from "./Files.ts"
@@ -61,7 +62,10 @@ const plainRope = (value: unknown): Refusal | undefined => {
   if (!isRecord(value)) return [`is ${show(value)} where an object or null belongs`, "Fix the value"]
   const type = value["rope_type"] ?? value["type"] ?? "default"
   if (type !== "default") {
-    return [`rope scaling ${show(type)} is not supported`, "Use a checkpoint with plain rotary positions (null or \"default\")"]
+    return [
+      `rope scaling ${show(type)} is not supported`,
+      'Use a checkpoint with plain rotary positions (null or "default")'
+    ]
   }
   const partial = value["partial_rotary_factor"] ?? 1
   return partial === 1
@@ -69,11 +73,15 @@ const plainRope = (value: unknown): Refusal | undefined => {
     : [`partial_rotary_factor ${show(partial)} is not supported`, "Use a checkpoint that rotates whole heads"]
 }
 
-const mustBe = (allowed: ReadonlyArray<unknown>, remedy: string) => (value: unknown): Refusal | undefined =>
-  allowed.includes(value) ? undefined : [`${show(value)} is not supported`, remedy]
+const mustBe =
+  (allowed: ReadonlyArray<unknown>, remedy: string) =>
+  (value: unknown): Refusal | undefined =>
+    allowed.includes(value) ? undefined : [`${show(value)} is not supported`, remedy]
 
-const absent = (what: string, remedy: string) => (value: unknown): Refusal | undefined =>
-  value === undefined || value === null ? undefined : [`${what} is not supported`, remedy]
+const absent =
+  (what: string, remedy: string) =>
+  (value: unknown): Refusal | undefined =>
+    value === undefined || value === null ? undefined : [`${what} is not supported`, remedy]
 
 /** Keys that transformers reads for these families and that change the computation: what of each is supported. */
 const refusals: Readonly<Record<string, (value: unknown, json: Json) => Refusal | undefined>> = {
@@ -85,19 +93,30 @@ const refusals: Readonly<Record<string, (value: unknown, json: Json) => Refusal 
     const layers = json["num_hidden_layers"]
     const full = json["max_window_layers"] ?? 28
     if (value !== true || json["sliding_window"] === null) return undefined
-    return typeof full === "number" && typeof layers === "number" && full >= layers ? undefined : [
-      "sliding-window attention is in use and not supported",
-      "Set use_sliding_window to false if every prompt and answer fits into the window, or use another checkpoint"
-    ]
+    return typeof full === "number" && typeof layers === "number" && full >= layers
+      ? undefined
+      : [
+          "sliding-window attention is in use and not supported",
+          "Set use_sliding_window to false if every prompt and answer fits into the window, or use another checkpoint"
+        ]
   },
   layer_types: (value) =>
     value === undefined || value === null || (Array.isArray(value) && value.every((type) => type === "full_attention"))
       ? undefined
-      : [`${show(value)} names layers other than "full_attention"`, "Use a checkpoint with full attention in every layer"],
+      : [
+          `${show(value)} names layers other than "full_attention"`,
+          "Use a checkpoint with full attention in every layer"
+        ],
   attention_dropout: mustBe([undefined, null, 0], "Set it to 0: dropout is not applied in training"),
-  quantization_config: absent("quantized weights", "Load the unquantized checkpoint, or dequantize it in Python and save it again"),
+  quantization_config: absent(
+    "quantized weights",
+    "Load the unquantized checkpoint, or dequantize it in Python and save it again"
+  ),
   compression_config: absent("compressed weights", "Load the uncompressed checkpoint"),
-  auto_map: absent("code that ships with the checkpoint", "Remove the key if the weights are those of a stock architecture"),
+  auto_map: absent(
+    "code that ships with the checkpoint",
+    "Remove the key if the weights are those of a stock architecture"
+  ),
   add_cross_attention: mustBe([undefined, null, false], "Use a decoder-only checkpoint"),
   is_encoder_decoder: mustBe([undefined, null, false], "Use a decoder-only checkpoint")
 }
@@ -120,7 +139,12 @@ class Reader {
     })
   }
   integer(key: string, fallback?: number): number {
-    return this.value(key, fallback, (v): v is number => Number.isSafeInteger(v) && (v as number) > 0, "a positive integer")
+    return this.value(
+      key,
+      fallback,
+      (v): v is number => Number.isSafeInteger(v) && (v as number) > 0,
+      "a positive integer"
+    )
   }
   number(key: string, fallback: number): number {
     return this.value(key, fallback, (v): v is number => Number.isFinite(v) && (v as number) > 0, "a positive number")
@@ -140,15 +164,22 @@ const familyOf = (json: Json): Family => {
     if (byType !== undefined) return byType
     throw refuse("architectures", ["is missing or empty", `Name the architecture; supported: ${supported}`])
   }
-  const family = names.length === 1 && Object.hasOwn(families, String(names[0])) ? families[String(names[0])] : undefined
-  if (family === undefined) throw refuse("architectures", [`${show(architectures)} is not supported`, `Supported: ${supported}`])
+  const family =
+    names.length === 1 && Object.hasOwn(families, String(names[0])) ? families[String(names[0])] : undefined
+  if (family === undefined)
+    throw refuse("architectures", [`${show(architectures)} is not supported`, `Supported: ${supported}`])
   if (type === undefined || type === family.modelType) return family
-  throw refuse("model_type", [`${show(type)} contradicts architecture ${show(names[0])}`, `Set it to ${show(family.modelType)}`])
+  throw refuse("model_type", [
+    `${show(type)} contradicts architecture ${show(names[0])}`,
+    `Set it to ${show(family.modelType)}`
+  ])
 }
 
 const shapes = (family: Family, json: Json): DecoderConfig => {
   const read = new Reader(json)
-  const rope = new Reader(isRecord(json["rope_parameters"]) && "rope_theta" in json["rope_parameters"] ? json["rope_parameters"] : json)
+  const rope = new Reader(
+    isRecord(json["rope_parameters"]) && "rope_theta" in json["rope_parameters"] ? json["rope_parameters"] : json
+  )
   const hiddenSize = read.integer("hidden_size")
   const heads = read.integer("num_attention_heads")
   return {
@@ -170,7 +201,8 @@ const shapes = (family: Family, json: Json): DecoderConfig => {
 }
 
 const parse = (json: unknown): DecoderConfig => {
-  if (!isRecord(json)) throw new ModelError({ problem: "is not a JSON object", remedy: "Give a Hugging Face config.json" })
+  if (!isRecord(json))
+    throw new ModelError({ problem: "is not a JSON object", remedy: "Give a Hugging Face config.json" })
   const family = familyOf(json)
   for (const [key, check] of Object.entries(refusals)) {
     const refusal = check(json[key], json)
@@ -178,7 +210,10 @@ const parse = (json: unknown): DecoderConfig => {
   }
   const config = shapes(family, json)
   if (config.heads % config.kvHeads !== 0) {
-    throw refuse("num_key_value_heads", [`${config.kvHeads} does not divide ${config.heads} attention heads`, "Fix config.json"])
+    throw refuse("num_key_value_heads", [
+      `${config.kvHeads} does not divide ${config.heads} attention heads`,
+      "Fix config.json"
+    ])
   }
   if (config.headDim % 2 !== 0) {
     throw refuse("head_dim", [`${config.headDim} is odd; rotary positions pair its halves`, "Fix config.json"])
@@ -186,7 +221,10 @@ const parse = (json: unknown): DecoderConfig => {
   return config
 }
 
-/** The config of a supported family, or a ModelError that names the key. Defaults are those of transformers' config class. */
+/**
+ * The config of a supported family, or a ModelError that names the key. Defaults are those of transformers' config
+ * class.
+ */
 export const parseConfig = (json: unknown): Result.Result<DecoderConfig, ModelError> =>
   Result.try({
     try: () => parse(json),

@@ -1,7 +1,7 @@
 /**
- * Graphs of decoders for training and evaluation: whole rows of tokens, no cache. Rows are padded on the right; attention is causal, so padding
- * never reaches a real token, and position t is column t. Activations are [N, D] with N = B T, weights are graph inputs in Hugging
- * Face's layout and under its names.
+ * Graphs of decoders for training and evaluation: whole rows of tokens, no cache. Rows are padded on the right;
+ * attention is causal, so padding never reaches a real token, and position t is column t. Activations are [N, D] with N
+ * = B T, weights are graph inputs in Hugging Face's layout and under its names.
  */
 import { blockAttention, checkpoint, type TrainableGraph } from "@ifrl/artifacts"
 import { Graph, type Value } from "@ifrl/onnx"
@@ -14,7 +14,9 @@ import { type RopeTables, ropeTables } from "./Rope.ts"
 export interface DecoderOptions {
   /** Of weights and activations; float32 by default. float16 and bfloat16 are for CUDA. */
   readonly elementType?: FloatType
-  /** Adds a boolean input `recompute`, to be fed true: the backward pass then computes each layer's activations again. */
+  /**
+   * Adds a boolean input `recompute`, to be fed true: the backward pass then computes each layer's activations again.
+   */
   readonly recompute?: boolean
   /** Queries per block of attention, 128 by default. */
   readonly attentionBlock?: number
@@ -42,14 +44,30 @@ interface Emission {
 }
 
 const concat = (g: Graph, ...parts: ReadonlyArray<Value | number>): Value =>
-  g.op("Concat", parts.map((part) => typeof part === "number" ? g.constant("int64", [part]) : part), { axis: 0 })
+  g.op(
+    "Concat",
+    parts.map((part) => (typeof part === "number" ? g.constant("int64", [part]) : part)),
+    { axis: 0 }
+  )
 
-const attention = (g: Graph, x: Value, prefix: string, { attentionBlock, config, rope, rows, weight }: Emission): Value => {
+const attention = (
+  g: Graph,
+  x: Value,
+  prefix: string,
+  { attentionBlock, config, rope, rows, weight }: Emission
+): Value => {
   const project = (name: string) =>
-    linear(g, x, weight(`${prefix}${name}_proj.weight`), config.attentionBias ? weight(`${prefix}${name}_proj.bias`) : undefined)
+    linear(
+      g,
+      x,
+      weight(`${prefix}${name}_proj.weight`),
+      config.attentionBias ? weight(`${prefix}${name}_proj.bias`) : undefined
+    )
   const byRow = (value: Value, heads: number) => g.op("Reshape", [value, concat(g, rows, heads * config.headDim)])
   const byHead = (value: Value, heads: number) =>
-    g.op("Transpose", [g.op("Reshape", [value, g.constant("int64", [0, 0, heads, config.headDim])])], { perm: [0, 2, 1, 3] })
+    g.op("Transpose", [g.op("Reshape", [value, g.constant("int64", [0, 0, heads, config.headDim])])], {
+      perm: [0, 2, 1, 3]
+    })
   const mixed = blockAttention(g, {
     q: byHead(rotate(g, byRow(project("q"), config.heads), rope), config.heads),
     k: byHead(rotate(g, byRow(project("k"), config.kvHeads), rope), config.kvHeads),
@@ -83,7 +101,9 @@ export const decoderWithRope = (config: DecoderConfig, options: DecoderOptions, 
   const graph = new Graph(config.family)
   const ids = graph.input("input_ids", "int64", ["B", "T"])
   const flag = recompute ? graph.input("recompute", "bool", []) : undefined
-  const weights = new Map(decoderParameters(config).map(({ name, shape }) => [name, graph.input(name, elementType, shape)]))
+  const weights = new Map(
+    decoderParameters(config).map(({ name, shape }) => [name, graph.input(name, elementType, shape)])
+  )
   const emission: Emission = {
     config,
     weight: (name) => weights.get(name)!,

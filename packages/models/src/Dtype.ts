@@ -41,11 +41,14 @@ const halfTable = (): Float32Array => {
     for (let bits = 0; bits < 65536; bits++) {
       const exponent = (bits >>> 10) & 0x1f
       const mantissa = bits & 0x3ff
-      const size = exponent === 0
-        ? mantissa * 2 ** -24
-        : exponent === 31
-        ? mantissa === 0 ? Infinity : NaN
-        : (1 + mantissa / 1024) * 2 ** (exponent - 15)
+      const size =
+        exponent === 0
+          ? mantissa * 2 ** -24
+          : exponent === 31
+            ? mantissa === 0
+              ? Infinity
+              : NaN
+            : (1 + mantissa / 1024) * 2 ** (exponent - 15)
       halves[bits] = bits & 0x8000 ? -size : size
     }
   }
@@ -57,7 +60,9 @@ type ToFloat32 = (source: TypedArray, target: Float32Array) => void
 
 const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length)
 
-/** Stored float type -> float32; source and target have equal length. float64 rounds to nearest, the others are exact. */
+/**
+ * Stored float type -> float32; source and target have equal length. float64 rounds to nearest, the others are exact.
+ */
 export const widen: Readonly<Record<Exclude<FloatType, "float32">, ToFloat32>> = {
   float64: (source, target) => target.set(source as Float64Array),
   float16: (source, target) => {
@@ -102,7 +107,7 @@ export const firstNonFinite = (type: TensorType, values: TypedArray): number => 
   if (type === "float64") return (values as Float64Array).findIndex((x) => !Number.isFinite(x))
   const exponent = { float32: 0x7f800000, float16: 0x7c00, bfloat16: 0x7f80 }[type as string]
   if (exponent === undefined) return -1
-  const bits = type === "float32" ? bitsOf(values as Float32Array) : values as Uint16Array
+  const bits = type === "float32" ? bitsOf(values as Float32Array) : (values as Uint16Array)
   for (let i = 0; i < bits.length; i++) if ((bits[i]! & exponent) === exponent) return i
   return -1
 }

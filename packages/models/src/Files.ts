@@ -3,8 +3,15 @@ import { Effect, FileSystem, type PlatformError } from "effect"
 import { inFile, ModelError } from "./ModelError.ts"
 
 /** Reports a failure of the file system by the file's name. */
-export const fileError = (file: string, remedy: string) => (cause: PlatformError.PlatformError): ModelError =>
-  new ModelError({ file, problem: cause.reason._tag === "NotFound" ? "does not exist" : cause.message, remedy, cause })
+export const fileError =
+  (file: string, remedy: string) =>
+  (cause: PlatformError.PlatformError): ModelError =>
+    new ModelError({
+      file,
+      problem: cause.reason._tag === "NotFound" ? "does not exist" : cause.message,
+      remedy,
+      cause
+    })
 
 const named = (path: string, remedy: string) => (error: ModelError | PlatformError.PlatformError) =>
   error instanceof ModelError ? inFile(path)(error) : fileError(path, remedy)(error)
@@ -40,12 +47,14 @@ export const readText = (path: string, remedy: string): Effect.Effect<string, Mo
 
 /** The JSON value of a file. */
 export const readJson = (path: string, remedy: string): Effect.Effect<unknown, ModelError, FileSystem.FileSystem> =>
-  readText(path, remedy).pipe(Effect.flatMap((text) =>
-    Effect.try({
-      try: () => JSON.parse(text) as unknown,
-      catch: (cause) => new ModelError({ file: path, problem: "is not JSON", remedy, cause })
-    })
-  ))
+  readText(path, remedy).pipe(
+    Effect.flatMap((text) =>
+      Effect.try({
+        try: () => JSON.parse(text) as unknown,
+        catch: (cause) => new ModelError({ file: path, problem: "is not JSON", remedy, cause })
+      })
+    )
+  )
 
 /** The bytes of a file. */
 export const readBytes = (path: string, remedy: string): Effect.Effect<Uint8Array, ModelError, FileSystem.FileSystem> =>
@@ -54,9 +63,11 @@ export const readBytes = (path: string, remedy: string): Effect.Effect<Uint8Arra
     Effect.mapError(fileError(path, remedy))
   )
 
-export const writeBytesAtomically = (path: string, bytes: Uint8Array) => writeAtomically(path, (file) => file.writeAll(bytes))
+export const writeBytesAtomically = (path: string, bytes: Uint8Array) =>
+  writeAtomically(path, (file) => file.writeAll(bytes))
 
-export const writeTextAtomically = (path: string, text: string) => writeBytesAtomically(path, new TextEncoder().encode(text))
+export const writeTextAtomically = (path: string, text: string) =>
+  writeBytesAtomically(path, new TextEncoder().encode(text))
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)

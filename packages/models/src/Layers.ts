@@ -21,7 +21,11 @@ export interface RopeValues {
   readonly sin: Value
 }
 
-export const ropeValues = (g: Graph, { cos, half, length, sin }: RopeTables, type: "float32" | "float64" | "float16" | "bfloat16"): RopeValues => {
+export const ropeValues = (
+  g: Graph,
+  { cos, half, length, sin }: RopeTables,
+  type: "float32" | "float64" | "float16" | "bfloat16"
+): RopeValues => {
   // tensorData rounds plain numbers to the element type.
   const table = (name: string, values: Float32Array) =>
     g.initializer(name, tensorData(type, [length, half], type === "float32" ? values : Array.from(values)))
@@ -44,9 +48,8 @@ const rotateByParts = (g: Graph, x: Value, { cos, sin }: RopeValues): Value => {
   const at = (table: Value) => g.op("Unsqueeze", [g.op("Slice", [table, ints([0]), length, ints([0])]), ints([1])])
   const [c, s] = [at(cos), at(sin)]
   const mul = (p: Value, q: Value) => g.op("Mul", [p, q])
-  const turned = g.op("Concat", [
-    g.op("Sub", [mul(a, c), mul(b, s)]),
-    g.op("Add", [mul(b, c), mul(a, s)])
-  ], { axis: -1 })
+  const turned = g.op("Concat", [g.op("Sub", [mul(a, c), mul(b, s)]), g.op("Add", [mul(b, c), mul(a, s)])], {
+    axis: -1
+  })
   return g.op("Reshape", [turned, g.op("Shape", [x])])
 }

@@ -1,4 +1,7 @@
-/** A model folder in memory: weights once in float32, the tokenizer, and the small files that a saved folder repeats byte for byte. */
+/**
+ * A model folder in memory: weights once in float32, the tokenizer, and the small files that a saved folder repeats
+ * byte for byte.
+ */
 import { philoxNormal, Tensor } from "@ifrl/runtime"
 import { Effect, FileSystem, Path } from "effect"
 import { configJson, type DecoderConfig, parseConfig } from "./Config.ts"
@@ -11,8 +14,17 @@ import { readWeights, type SaveWeightsOptions, writeWeights } from "./Weights.ts
 
 /** Files of a folder that are kept as they are. */
 const sidecars = [
-  "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-  "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "LICENSE", "NOTICE"
+  "config.json",
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.json",
+  "merges.txt",
+  "chat_template.jinja",
+  "LICENSE",
+  "NOTICE"
 ]
 
 /** Resident weights by Hugging Face's names. */
@@ -83,25 +95,30 @@ export const loadModel = Effect.fn("loadModel")(function*(directory: string) {
 
 export interface InitializeOptions {
   /**
-   * Draws the two projections that write into the residual stream smaller by sqrt(2 L), so that its variance doesn't grow with depth
-   * (GPT-2). Off by default, as in transformers.
+   * Draws the two projections that write into the residual stream smaller by sqrt(2 L), so that its variance doesn't
+   * grow with depth (GPT-2). Off by default, as in transformers.
    */
   readonly scaledResiduals?: boolean
 }
 
-/** Fresh weights as transformers draws them: norms 1, biases 0, the rest normal with `initializerRange`. Repeatable by seed. */
+/**
+ * Fresh weights as transformers draws them: norms 1, biases 0, the rest normal with `initializerRange`. Repeatable by
+ * seed.
+ */
 export const initializeWeights = (config: DecoderConfig, seed: number, options: InitializeOptions = {}): Parameters =>
-  new Map(decoderParameters(config).map(({ name, shape }, row) => {
-    const tensor = Tensor.zeros("float32", shape)
-    if (name.endsWith("norm.weight")) tensor.data.fill(1)
-    else if (!name.endsWith(".bias")) {
-      const residual = /(o|down)_proj\.weight$/.test(name) && options.scaledResiduals === true
-      const deviation = config.initializerRange / (residual ? Math.sqrt(2 * config.layers) : 1)
-      const draws = philoxNormal({ seed, step: 0, row }, tensor.size)
-      for (let i = 0; i < draws.length; i++) tensor.data[i] = draws[i]! * deviation
-    }
-    return [name, tensor]
-  }))
+  new Map(
+    decoderParameters(config).map(({ name, shape }, row) => {
+      const tensor = Tensor.zeros("float32", shape)
+      if (name.endsWith("norm.weight")) tensor.data.fill(1)
+      else if (!name.endsWith(".bias")) {
+        const residual = /(o|down)_proj\.weight$/.test(name) && options.scaledResiduals === true
+        const deviation = config.initializerRange / (residual ? Math.sqrt(2 * config.layers) : 1)
+        const draws = philoxNormal({ seed, step: 0, row }, tensor.size)
+        for (let i = 0; i < draws.length; i++) tensor.data[i] = draws[i]! * deviation
+      }
+      return [name, tensor]
+    })
+  )
 
 const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)
 
@@ -141,10 +158,14 @@ const withDtype = (bytes: Uint8Array, dtype: string): Uint8Array => {
 }
 
 /**
- * Saves a folder that transformers, vLLM and `loadModel` read. A folder that doesn't exist yet appears whole or not at all; in one that
- * does, each file is replaced atomically, config.json last, and other files stay.
+ * Saves a folder that transformers, vLLM and `loadModel` read. A folder that doesn't exist yet appears whole or not at
+ * all; in one that does, each file is replaced atomically, config.json last, and other files stay.
  */
-export const saveModel = Effect.fn("saveModel")(function*(directory: string, model: Model, options: SaveWeightsOptions = {}) {
+export const saveModel = Effect.fn("saveModel")(function*(
+  directory: string,
+  model: Model,
+  options: SaveWeightsOptions = {}
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const remedy = "Free disk space or choose another folder"

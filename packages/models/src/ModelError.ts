@@ -1,6 +1,8 @@
 import { Data } from "effect"
 
-/** What went wrong with a model folder, a config or a weight file, by the name of the offender, and what to do about it. */
+/**
+ * What went wrong with a model folder, a config or a weight file, by the name of the offender, and what to do about it.
+ */
 export class ModelError extends Data.TaggedError("ModelError")<{
   readonly problem: string
   readonly remedy: string
@@ -16,12 +18,14 @@ export class ModelError extends Data.TaggedError("ModelError")<{
 }
 
 /** A copy of the error that also names the file, for errors raised where only the contents are known. */
-export const inFile = (file: string) => (error: ModelError): ModelError =>
-  new ModelError({
-    problem: error.problem,
-    remedy: error.remedy,
-    file: error.file ?? file,
-    tensor: error.tensor,
-    key: error.key,
-    cause: error.cause
-  })
+export const inFile =
+  (file: string) =>
+  (error: ModelError): ModelError =>
+    new ModelError({
+      problem: error.problem,
+      remedy: error.remedy,
+      file: error.file ?? file,
+      tensor: error.tensor,
+      key: error.key,
+      cause: error.cause
+    })

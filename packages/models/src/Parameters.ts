@@ -18,7 +18,7 @@ export const layerPrefix = (layer: number): string => `model.layers.${layer}.`
 /** One layer's parameters, names relative to `layerPrefix`. */
 const layerShapes = (c: DecoderConfig): ReadonlyArray<readonly [name: string, ...shape: Array<number>]> => {
   const [D, F, Q, KV] = [c.hiddenSize, c.intermediateSize, c.heads * c.headDim, c.kvHeads * c.headDim]
-  const bias = (name: string, size: number) => c.attentionBias ? [[`self_attn.${name}_proj.bias`, size] as const] : []
+  const bias = (name: string, size: number) => (c.attentionBias ? [[`self_attn.${name}_proj.bias`, size] as const] : [])
   return [
     ["self_attn.q_proj.weight", Q, D],
     ...bias("q", Q),
@@ -41,7 +41,9 @@ export const decoderParameters = (config: DecoderConfig): ReadonlyArray<Paramete
   const layer = layerShapes(config)
   return [
     spec(embeddingName, config.vocabSize, config.hiddenSize),
-    ...Array.from({ length: config.layers }, (_, l) => layer.map(([name, ...shape]) => spec(layerPrefix(l) + name, ...shape))).flat(),
+    ...Array.from({ length: config.layers }, (_, l) =>
+      layer.map(([name, ...shape]) => spec(layerPrefix(l) + name, ...shape))
+    ).flat(),
     spec(normName, config.hiddenSize),
     ...(config.tiedEmbeddings ? [] : [spec(headName, config.vocabSize, config.hiddenSize)])
   ]

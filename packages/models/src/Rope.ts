@@ -10,13 +10,17 @@ export interface RopeTables {
 }
 
 /**
- * angle(t, i) = t / theta^(2i/E), rounded where transformers rounds: the exponent, the power, its reciprocal and the angle are float32,
- * so that logits agree at any position.
+ * angle(t, i) = t / theta^(2i/E), rounded where transformers rounds: the exponent, the power, its reciprocal and the
+ * angle are float32, so that logits agree at any position.
  */
-export const ropeTables = ({ headDim, ropeTheta }: Pick<DecoderConfig, "headDim" | "ropeTheta">, length: number): RopeTables => {
+export const ropeTables = (
+  { headDim, ropeTheta }: Pick<DecoderConfig, "headDim" | "ropeTheta">,
+  length: number
+): RopeTables => {
   const half = headDim / 2
   const inverse = Float32Array.from({ length: half }, (_, i) =>
-    Math.fround(1 / Math.fround(ropeTheta ** Math.fround((2 * i) / headDim))))
+    Math.fround(1 / Math.fround(ropeTheta ** Math.fround((2 * i) / headDim)))
+  )
   const cos = new Float32Array(length * half)
   const sin = new Float32Array(length * half)
   for (let t = 0; t < length; t++) {

@@ -1,7 +1,8 @@
 /**
- * The safetensors format: 8 bytes with the header's length, a JSON header naming each tensor's type, shape and byte range, then the
- * data without gaps. Reading and writing stream in chunks straight between the file and a tensor's own memory, so that peak memory is
- * one copy of the tensors plus one chunk. https://huggingface.co/docs/safetensors describes the format.
+ * The safetensors format: 8 bytes with the header's length, a JSON header naming each tensor's type, shape and byte
+ * range, then the data without gaps. Reading and writing stream in chunks straight between the file and a tensor's own
+ * memory, so that peak memory is one copy of the tensors plus one chunk. https://huggingface.co/docs/safetensors
+ * describes the format.
  */
 import { Tensor, type TensorType, type TypedArray } from "@ifrl/runtime"
 import { ByteSize, Effect, type FileSystem } from "effect"
@@ -9,7 +10,13 @@ import { dtypes, firstNonFinite, isFloatType, narrow, widen } from "./Dtype.ts"
 import { opened, writeAtomically } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 import {
-  broken, dtypeInFile, encodeHeader, parseHeader, type SafetensorsEntry, type SafetensorsHeader, type WriteOptions
+  broken,
+  dtypeInFile,
+  encodeHeader,
+  parseHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  type WriteOptions
 } from "./SafetensorsHeader.ts"
 
 export type { Dtype } from "./Dtype.ts"
@@ -54,8 +61,9 @@ const headerOf = Effect.fnUntraced(function*(file: FileSystem.File) {
 })
 
 /** The checked header of a file, without reading its data. */
-export const readSafetensorsHeader = (path: string): Effect.Effect<SafetensorsHeader, ModelError, FileSystem.FileSystem> =>
-  opened(path, headerOf)
+export const readSafetensorsHeader = (
+  path: string
+): Effect.Effect<SafetensorsHeader, ModelError, FileSystem.FileSystem> => opened(path, headerOf)
 
 // -------------------- reading --------------------
 
@@ -77,22 +85,26 @@ export interface Safetensors {
 
 const refuseNonFinite = ({ dims, name }: SafetensorsEntry, { data, type }: Tensor) => {
   const index = firstNonFinite(type, data)
-  return index < 0 ? Effect.void : Effect.fail(
-    new ModelError({
-      tensor: name,
-      problem: `element ${index} of [${dims.join(", ")}] is NaN or infinite`,
-      remedy: "The weights are broken; use a checkpoint from before they diverged"
-    })
-  )
+  return index < 0
+    ? Effect.void
+    : Effect.fail(
+        new ModelError({
+          tensor: name,
+          problem: `element ${index} of [${dims.join(", ")}] is NaN or infinite`,
+          remedy: "The weights are broken; use a checkpoint from before they diverged"
+        })
+      )
 }
 
 /** Where an entry is read to: the given memory if it fits, else memory of its own. */
 const targetOf = ({ dims, dtype, name }: SafetensorsEntry, { floats, into }: ReadOptions): Tensor => {
   const stored = dtypes[dtype].type
   const given = into?.get(name)
-  const type = given?.type ?? (isFloatType(stored) ? floats ?? stored : stored)
-  const sameDims = given === undefined || (given.dims.length === dims.length && given.dims.every((dim, i) => dim === dims[i]))
-  if (sameDims && (type === stored || (type === "float32" && isFloatType(stored)))) return given ?? Tensor.zeros(type, dims)
+  const type = given?.type ?? (isFloatType(stored) ? (floats ?? stored) : stored)
+  const sameDims =
+    given === undefined || (given.dims.length === dims.length && given.dims.every((dim, i) => dim === dims[i]))
+  if (sameDims && (type === stored || (type === "float32" && isFloatType(stored))))
+    return given ?? Tensor.zeros(type, dims)
   throw new ModelError({
     tensor: name,
     problem: `is ${stored} [${dims.join(", ")}] where ${type} [${(given?.dims ?? dims).join(", ")}] belongs`,
@@ -129,14 +141,17 @@ export const readSafetensors = (
   options: ReadOptions = {}
 ): Effect.Effect<Safetensors, ModelError, FileSystem.FileSystem> =>
   opened(path, (file) =>
-    headerOf(file).pipe(Effect.flatMap(({ entries, metadata }) => {
-      const chosen = entries.filter(({ name }) => options.select?.(name) ?? true)
-      const largest = chosen.reduce((most, { begin, end }) => Math.max(most, end - begin), 0)
-      const buffer = new ArrayBuffer(Math.min(chunkBytes, Math.ceil(largest / 8) * 8))
-      return Effect.forEach(chosen, (entry) => readEntry(file, entry, options, buffer)).pipe(
-        Effect.map((tensors) => ({ tensors: new Map(tensors), metadata }))
-      )
-    })))
+    headerOf(file).pipe(
+      Effect.flatMap(({ entries, metadata }) => {
+        const chosen = entries.filter(({ name }) => options.select?.(name) ?? true)
+        const largest = chosen.reduce((most, { begin, end }) => Math.max(most, end - begin), 0)
+        const buffer = new ArrayBuffer(Math.min(chunkBytes, Math.ceil(largest / 8) * 8))
+        return Effect.forEach(chosen, (entry) => readEntry(file, entry, options, buffer)).pipe(
+          Effect.map((tensors) => ({ tensors: new Map(tensors), metadata }))
+        )
+      })
+    )
+  )
 
 // -------------------- writing --------------------
 
@@ -154,7 +169,12 @@ const encodeChunk = (source: TypedArray, from: TensorType, to: TensorType): Uint
   return new Uint8Array(out.buffer)
 }
 
-const writeEntry = Effect.fnUntraced(function*(file: FileSystem.File, name: string, tensor: Tensor, options: WriteOptions) {
+const writeEntry = Effect.fnUntraced(function*(
+  file: FileSystem.File,
+  name: string,
+  tensor: Tensor,
+  options: WriteOptions
+) {
   const { bytes: width, type } = dtypes[dtypeInFile(tensor, options.floats)]
   const step = chunkBytes / 8
   for (let at = 0; at < tensor.size; at += step) {
@@ -174,8 +194,8 @@ const writeEntry = Effect.fnUntraced(function*(file: FileSystem.File, name: stri
 })
 
 /**
- * Writes tensors in the given order. The file appears under its name only when it is whole and on the disk; until then an older file of
- * that name stays as it was.
+ * Writes tensors in the given order. The file appears under its name only when it is whole and on the disk; until then
+ * an older file of that name stays as it was.
  */
 export const writeSafetensors = (
   path: string,
@@ -184,7 +204,12 @@ export const writeSafetensors = (
 ): Effect.Effect<void, ModelError, FileSystem.FileSystem> => {
   const entries = [...tensors]
   return writeAtomically(path, (file) =>
-    file.writeAll(encodeHeader(entries, options)).pipe(
-      Effect.andThen(Effect.forEach(entries, ([name, tensor]) => writeEntry(file, name, tensor, options), { discard: true }))
-    ))
+    file
+      .writeAll(encodeHeader(entries, options))
+      .pipe(
+        Effect.andThen(
+          Effect.forEach(entries, ([name, tensor]) => writeEntry(file, name, tensor, options), { discard: true })
+        )
+      )
+  )
 }

@@ -1,4 +1,7 @@
-/** Header of a safetensors file: a JSON object naming each tensor's type, shape and byte range, checked before anything is read. */
+/**
+ * Header of a safetensors file: a JSON object naming each tensor's type, shape and byte range, checked before anything
+ * is read.
+ */
 import type { Tensor } from "@ifrl/runtime"
 import { type Dtype, dtypeOf, dtypes, type FloatType, isFloatType } from "./Dtype.ts"
 import { isRecord } from "./Files.ts"
@@ -21,7 +24,12 @@ export interface SafetensorsHeader {
 
 /** A file that can't be what was written. */
 export const broken = (problem: string, tensor?: string, cause?: unknown) =>
-  new ModelError({ problem, remedy: "The file is damaged or was not written whole; fetch or save it again", tensor, cause })
+  new ModelError({
+    problem,
+    remedy: "The file is damaged or was not written whole; fetch or save it again",
+    tensor,
+    cause
+  })
 
 const parseEntry = (name: string, value: unknown, dataBegin: number, fileBytes: number): SafetensorsEntry => {
   if (!isRecord(value)) throw broken("its header entry is not an object", name)
@@ -35,7 +43,7 @@ const parseEntry = (name: string, value: unknown, dataBegin: number, fileBytes: 
   }
   const natural = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 0
   if (!Array.isArray(shape) || !shape.every(natural)) throw broken(`has shape ${JSON.stringify(shape)}`, name)
-  const [first, last, ...more] = Array.isArray(offsets) ? offsets as Array<unknown> : []
+  const [first, last, ...more] = Array.isArray(offsets) ? (offsets as Array<unknown>) : []
   if (!natural(first) || !natural(last) || more.length > 0 || first > last) {
     throw broken(`has byte range ${JSON.stringify(offsets)}`, name)
   }
@@ -49,7 +57,10 @@ const parseEntry = (name: string, value: unknown, dataBegin: number, fileBytes: 
   return { name, dtype: dtype as Dtype, dims: shape, begin: dataBegin + first, end: dataBegin + last }
 }
 
-/** Reads and checks a header: sizes agree with types and shapes, ranges neither overlap nor leave gaps nor leave the file. */
+/**
+ * Reads and checks a header: sizes agree with types and shapes, ranges neither overlap nor leave gaps nor leave the
+ * file.
+ */
 export const parseHeader = (text: string, dataBegin: number, fileBytes: number): SafetensorsHeader => {
   let json: unknown
   try {
@@ -93,7 +104,10 @@ export const bytesInFile = (tensor: Tensor, floats?: WriteOptions["floats"]): nu
   tensor.size * dtypes[dtypeInFile(tensor, floats)].bytes
 
 /** Length and header, padded so that the data begin at a multiple of 8. */
-export const encodeHeader = (tensors: ReadonlyArray<readonly [string, Tensor]>, { floats, metadata }: WriteOptions): Uint8Array => {
+export const encodeHeader = (
+  tensors: ReadonlyArray<readonly [string, Tensor]>,
+  { floats, metadata }: WriteOptions
+): Uint8Array => {
   const header: Record<string, unknown> = { __metadata__: { format: "pt", ...metadata } }
   let offset = 0
   for (const [name, tensor] of tensors) {

@@ -1,6 +1,7 @@
 /**
- * Text to tokens and conversations to prompts, by transformers.js. The files of a model folder are read here and handed over, so that
- * nothing is looked up on a network. transformers.js is imported at first use: it maps libvips and an ONNX Runtime of its own.
+ * Text to tokens and conversations to prompts, by transformers.js. The files of a model folder are read here and handed
+ * over, so that nothing is looked up on a network. transformers.js is imported at first use: it maps libvips and an
+ * ONNX Runtime of its own.
  */
 import type * as Transformers from "@huggingface/transformers"
 import { Effect, FileSystem, Path } from "effect"
@@ -26,7 +27,10 @@ export interface ChatTokenizer {
   readonly encode: (text: string) => Int32Array
   /** Text of tokens; ids outside the vocabulary give nothing. */
   readonly decode: (tokens: ArrayLike<number>, options?: { readonly skipSpecial?: boolean }) => string
-  /** A conversation as the model's chat template writes it. Throws ModelError without a template or where the template refuses it. */
+  /**
+   * A conversation as the model's chat template writes it. Throws ModelError without a template or where the template
+   * refuses it.
+   */
   readonly renderChat: (messages: ReadonlyArray<ChatMessage>, options?: ChatTemplateOptions) => string
   /** Tokens of `renderChat`. */
   readonly applyChatTemplate: (messages: ReadonlyArray<ChatMessage>, options?: ChatTemplateOptions) => Int32Array
@@ -62,7 +66,7 @@ const importTransformers = Effect.tryPromise({
 })
 
 const specialId = (tokenizer: Pretrained, name: "eos" | "pad"): number | undefined =>
-  tokenizer[`${name}_token_id`] as number | null | undefined ?? undefined
+  (tokenizer[`${name}_token_id`] as number | null | undefined) ?? undefined
 
 const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: TokenizerSource): ChatTokenizer => {
   const eos = specialId(tokenizer, "eos")
@@ -77,12 +81,15 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
       })
     }
     try {
-      return tokenizer.apply_chat_template(messages.map((message) => ({ ...message })), {
-        ...variables,
-        ...(source.chatTemplate === undefined ? {} : { chat_template: source.chatTemplate }),
-        add_generation_prompt: addGenerationPrompt,
-        tokenize: false
-      })
+      return tokenizer.apply_chat_template(
+        messages.map((message) => ({ ...message })),
+        {
+          ...variables,
+          ...(source.chatTemplate === undefined ? {} : { chat_template: source.chatTemplate }),
+          add_generation_prompt: addGenerationPrompt,
+          tokenize: false
+        }
+      )
     } catch (cause) {
       throw new ModelError({
         file: source.directory,
@@ -116,10 +123,13 @@ export const makeTokenizer = Effect.fnUntraced(function*(source: TokenizerSource
   const name = String(config["tokenizer_class"] ?? "").replace(/Fast$/, "")
   const named: unknown = Object.hasOwn(transformers, name) ? transformers[name as keyof typeof transformers] : undefined
   const isTokenizer = typeof named === "function" && named.prototype instanceof transformers.PreTrainedTokenizer
-  const constructor = isTokenizer ? named as typeof transformers.PreTrainedTokenizer : transformers.PreTrainedTokenizer
+  const constructor = isTokenizer
+    ? (named as typeof transformers.PreTrainedTokenizer)
+    : transformers.PreTrainedTokenizer
   const pretrained = yield* Effect.try({
     try: () => new constructor(tokenizer, config),
-    catch: (cause) => broken(`is no tokenizer that transformers.js reads: ${(cause as Error).message}`, "Fetch the files again", cause)
+    catch: (cause) =>
+      broken(`is no tokenizer that transformers.js reads: ${(cause as Error).message}`, "Fetch the files again", cause)
   })
   const known = new Set<number>(pretrained.get_vocab().values())
   const result = make(pretrained, known, source)
@@ -131,19 +141,22 @@ export const makeTokenizer = Effect.fnUntraced(function*(source: TokenizerSource
   }
   const alien = result.eosIds.find((id) => !known.has(id))
   if (alien !== undefined) {
-    return yield* broken(`has no token with the id ${alien}, which is to end answers`, "Fix eos_token_id in generation_config.json or config.json")
+    return yield* broken(
+      `has no token with the id ${alien}, which is to end answers`,
+      "Fix eos_token_id in generation_config.json or config.json"
+    )
   }
   return result
 })
 
 // -------------------- folders --------------------
 
-const asRecord = (value: unknown): Record<string, unknown> => isRecord(value) ? value : {}
+const asRecord = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {})
 
 /** `eos_token_id` of a config: a number, a list, or nothing. */
 const eosOf = (json: unknown): ReadonlyArray<number> | undefined => {
   const ids = asRecord(json)["eos_token_id"] ?? undefined
-  return ids === undefined ? undefined : [ids].flat() as Array<number>
+  return ids === undefined ? undefined : ([ids].flat() as Array<number>)
 }
 
 /** Reads a file that need not be there. */
@@ -155,7 +168,10 @@ const optional = <A>(read: (file: string) => Effect.Effect<A, ModelError, FileSy
   })
 
 /** The tokenizer of a model folder, checked against the rows of the model's embedding where given. */
-export const loadTokenizer = Effect.fnUntraced(function*(directory: string, options: { readonly embeddingRows?: number } = {}) {
+export const loadTokenizer = Effect.fnUntraced(function*(
+  directory: string,
+  options: { readonly embeddingRows?: number } = {}
+) {
   const path = yield* Path.Path
   const readObject = (file: string) => Effect.map(readJson(file, "Copy it from the original checkpoint"), asRecord)
   const readOptional = optional(readObject)

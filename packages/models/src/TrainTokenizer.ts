@@ -1,19 +1,30 @@
 /**
- * Byte-level byte-pair encoding, trained as Hugging Face tokenizers' `BpeTrainer` trains it: the same corpus gives the same merges. Text is
- * normalised to NFC and split into words by Qwen2's pattern (published in its tokenizer.json); a word is a sequence of bytes, each
- * written as a printable character as GPT-2 does; the most frequent pair of neighbours becomes a token until the vocabulary is full. Equal
- * counts go to the pair whose left id, then right id, is lower, so a corpus has one result.
+ * Byte-level byte-pair encoding, trained as Hugging Face tokenizers' `BpeTrainer` trains it: the same corpus gives the
+ * same merges. Text is normalised to NFC and split into words by Qwen2's pattern (published in its tokenizer.json); a
+ * word is a sequence of bytes, each written as a printable character as GPT-2 does; the most frequent pair of
+ * neighbours becomes a token until the vocabulary is full. Equal counts go to the pair whose left id, then right id, is
+ * lower, so a corpus has one result.
  */
 import { Heap } from "./internal/Heap.ts"
 import { ModelError } from "./ModelError.ts"
 
 /** Where Qwen2 cuts text into words, in the syntax of tokenizer.json. */
-const wordPattern = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+const wordPattern = [
+  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)`,
+  String.raw`[^\r\n\p{L}\p{N}]?\p{L}+`,
+  String.raw`\p{N}`,
+  String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*`,
+  String.raw`\s*[\r\n]+`,
+  String.raw`\s+(?!\S)`,
+  String.raw`\s+`
+].join("|")
 
 /** The same pattern for JavaScript, which has no inline flags and another idea of `\s`. */
 const words = new RegExp(
-  String.raw`'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}` +
-    String.raw`| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
+  wordPattern
+    .replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])")
+    .replaceAll(String.raw`\s`, String.raw`\p{White_Space}`)
+    .replaceAll(String.raw`\S`, String.raw`\P{White_Space}`),
   "gu"
 )
 
@@ -25,7 +36,8 @@ export const byteCharacters: ReadonlyArray<string> = (() => {
 })()
 
 /** Turns of `<|im_start|>role ... <|im_end|>`, the chat format of Qwen2. */
-export const chatMlTemplate = "{% for message in messages %}" +
+export const chatMlTemplate =
+  "{% for message in messages %}" +
   "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
@@ -81,7 +93,8 @@ const countWords = (corpus: Iterable<string>, idOf: ReadonlyMap<string, number>)
 class Merger {
   readonly words: Array<Word>
   private readonly pairs = new Map<number, Pair>()
-  // A pair is queued with the count that it had; an entry that has since lost occurrences is queued again when it comes up.
+  // A pair is queued with the count that it had; an entry that has since lost occurrences is queued again when it comes
+  // up.
   private readonly queue = new Heap<readonly [pair: Pair, count: number]>(
     ([a, m], [b, n]) => m - n || b.left - a.left || b.right - a.right
   )
@@ -98,7 +111,7 @@ class Merger {
   private add(left: number, right: number, count: number, word: number): Pair {
     const key = left * 2 ** 26 + right
     let pair = this.pairs.get(key)
-    if (pair === undefined) this.pairs.set(key, pair = { left, right, count: 0, words: new Set() })
+    if (pair === undefined) this.pairs.set(key, (pair = { left, right, count: 0, words: new Set() }))
     pair.count += count
     if (count > 0) pair.words.add(word)
     return pair
@@ -170,14 +183,25 @@ const learn = (corpus: Iterable<string>, vocabulary: Map<string, number>, size: 
 
 const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false }
 
-const check = ({ addedTokens = [], eosToken, padToken, specialTokens = [], vocabSize }: TrainTokenizerOptions): void => {
+const check = ({
+  addedTokens = [],
+  eosToken,
+  padToken,
+  specialTokens = [],
+  vocabSize
+}: TrainTokenizerOptions): void => {
   const added = [...addedTokens, ...specialTokens]
   const fail = (key: string, problem: string, remedy: string) => new ModelError({ key, problem, remedy })
   if (!Number.isSafeInteger(vocabSize) || vocabSize < 256 + added.length || vocabSize > 2 ** 26) {
-    throw fail("vocabSize", `${vocabSize} is not between ${256 + added.length} and ${2 ** 26}`, "256 bytes and the added tokens come first")
+    throw fail(
+      "vocabSize",
+      `${vocabSize} is not between ${256 + added.length} and ${2 ** 26}`,
+      "256 bytes and the added tokens come first"
+    )
   }
   const twice = added.find((token, i) => token === "" || added.indexOf(token) !== i)
-  if (twice !== undefined) throw fail("specialTokens", `${JSON.stringify(twice)} is empty or given twice`, "Give each token once")
+  if (twice !== undefined)
+    throw fail("specialTokens", `${JSON.stringify(twice)} is empty or given twice`, "Give each token once")
   for (const [key, token] of Object.entries({ eosToken, padToken })) {
     if (token !== undefined && !specialTokens.includes(token)) {
       throw fail(key, `${JSON.stringify(token)} is not a special token`, "Add it to specialTokens")
@@ -186,8 +210,8 @@ const check = ({ addedTokens = [], eosToken, padToken, specialTokens = [], vocab
 }
 
 /**
- * Trains a tokenizer on texts. Throws ModelError for options that contradict each other. A corpus with too few distinct words gives
- * fewer tokens than `vocabSize`.
+ * Trains a tokenizer on texts. Throws ModelError for options that contradict each other. A corpus with too few distinct
+ * words gives fewer tokens than `vocabSize`.
  */
 export const trainTokenizer = (corpus: Iterable<string>, options: TrainTokenizerOptions): TokenizerFiles => {
   check(options)
@@ -212,7 +236,10 @@ export const trainTokenizer = (corpus: Iterable<string>, options: TrainTokenizer
       normalizer: { type: "NFC" },
       pre_tokenizer: {
         type: "Sequence",
-        pretokenizers: [{ type: "Split", pattern: { Regex: wordPattern }, behavior: "Isolated", invert: false }, byteLevel]
+        pretokenizers: [
+          { type: "Split", pattern: { Regex: wordPattern }, behavior: "Isolated", invert: false },
+          byteLevel
+        ]
       },
       post_processor: byteLevel,
       decoder: byteLevel,

@@ -1,4 +1,7 @@
-/** The weights of a model folder, from one safetensors file or the shards of an index, checked by name and shape before any is read. */
+/**
+ * The weights of a model folder, from one safetensors file or the shards of an index, checked by name and shape before
+ * any is read.
+ */
 import { Tensor } from "@ifrl/runtime"
 import { Effect, FileSystem, Path } from "effect"
 import type { DecoderConfig } from "./Config.ts"
@@ -6,7 +9,13 @@ import { dtypes, type FloatType, isFloatType } from "./Dtype.ts"
 import { fileError, isRecord, readJson, writeTextAtomically } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 import { decoderParameters, embeddingName, headName } from "./Parameters.ts"
-import { bytesInFile, readSafetensors, readSafetensorsHeader, type SafetensorsEntry, writeSafetensors } from "./Safetensors.ts"
+import {
+  bytesInFile,
+  readSafetensors,
+  readSafetensorsHeader,
+  type SafetensorsEntry,
+  writeSafetensors
+} from "./Safetensors.ts"
 
 const singleFile = "model.safetensors"
 const indexFile = "model.safetensors.index.json"
@@ -18,7 +27,10 @@ const derived = /\.rotary_emb\.inv_freq$/
 
 // -------------------- reading --------------------
 
-/** Weight files of a folder with the tensors that the index promises in each; one file without an index promises nothing. */
+/**
+ * Weight files of a folder with the tensors that the index promises in each; one file without an index promises
+ * nothing.
+ */
 const weightFiles = Effect.fnUntraced(function*(directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -69,7 +81,10 @@ const locate = Effect.fnUntraced(function*(directory: string) {
       return yield* new ModelError({
         file,
         tensor: missing ?? twice!.name,
-        problem: missing === undefined ? `is also in ${found.get(twice!.name)!.file}` : `is not in it, though ${indexFile} says so`,
+        problem:
+          missing === undefined
+            ? `is also in ${found.get(twice!.name)!.file}`
+            : `is not in it, though ${indexFile} says so`,
         remedy: "Fetch the checkpoint again: its shards are not of one save"
       })
     }
@@ -79,13 +94,18 @@ const locate = Effect.fnUntraced(function*(directory: string) {
 })
 
 /** The first reason, found in names, types and shapes, why tensors are not those of a config, if any. */
-const mismatch = (config: DecoderConfig, found: ReadonlyMap<string, Located>, directory: string): ModelError | undefined => {
+const mismatch = (
+  config: DecoderConfig,
+  found: ReadonlyMap<string, Located>,
+  directory: string
+): ModelError | undefined => {
   const specs = new Map(decoderParameters(config).map((spec) => [spec.name, spec.shape]))
   if (config.tiedEmbeddings && found.has(headName)) specs.set(headName, specs.get(embeddingName)!)
   for (const [tensor, shape] of specs) {
     const located = found.get(tensor)
     if (located === undefined) {
-      const tied = tensor === headName ? ", or set tie_word_embeddings to true in config.json if its head is the embedding" : ""
+      const tied =
+        tensor === headName ? ", or set tie_word_embeddings to true in config.json if its head is the embedding" : ""
       return new ModelError({
         file: directory,
         tensor,
@@ -125,8 +145,8 @@ const mismatch = (config: DecoderConfig, found: ReadonlyMap<string, Located>, di
 }
 
 /**
- * Weights in float32, one copy: each tensor is read straight into memory of its own. A head that is stored although it is tied must equal
- * the embedding, whose memory it then shares.
+ * Weights in float32, one copy: each tensor is read straight into memory of its own. A head that is stored although it
+ * is tied must equal the embedding, whose memory it then shares.
  */
 export const readWeights = Effect.fnUntraced(function*(directory: string, config: DecoderConfig) {
   const found = yield* locate(directory)
@@ -163,7 +183,10 @@ export interface SaveWeightsOptions {
 type Named = readonly [name: string, tensor: Tensor]
 
 /** Tensors in order, a new shard whenever the next would not fit. */
-const shardsOf = (tensors: Iterable<Named>, { dtype, maxShardBytes = 5e9 }: SaveWeightsOptions): Array<Array<Named>> => {
+const shardsOf = (
+  tensors: Iterable<Named>,
+  { dtype, maxShardBytes = 5e9 }: SaveWeightsOptions
+): Array<Array<Named>> => {
   const shards: Array<Array<Named>> = [[]]
   let size = 0
   for (const named of tensors) {
@@ -178,7 +201,9 @@ const shardsOf = (tensors: Iterable<Named>, { dtype, maxShardBytes = 5e9 }: Save
   return shards
 }
 
-/** Writes weights as Hugging Face names them and removes weight files of an earlier save that are not part of this one. */
+/**
+ * Writes weights as Hugging Face names them and removes weight files of an earlier save that are not part of this one.
+ */
 export const writeWeights = Effect.fnUntraced(function*(
   directory: string,
   parameters: Iterable<Named>,
@@ -189,7 +214,9 @@ export const writeWeights = Effect.fnUntraced(function*(
   const { dtype: floats = "float32" } = options
   const shards = shardsOf(parameters, { ...options, dtype: floats })
   const number = (n: number) => String(n).padStart(5, "0")
-  const names = shards.map((_, i) => shards.length === 1 ? singleFile : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`)
+  const names = shards.map((_, i) =>
+    shards.length === 1 ? singleFile : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`
+  )
   for (const [i, shard] of shards.entries()) yield* writeSafetensors(path.join(directory, names[i]!), shard, { floats })
   const written = new Set(names)
   if (shards.length > 1) {

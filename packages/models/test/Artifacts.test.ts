@@ -9,20 +9,30 @@ import { maxDifference, reference, relativeDifference, type Tensors } from "./re
 const rows = (tensor: Tensor, start: number, count: number, width: number): Tensor => {
   const T = tensor.dims[1]!
   const out = Tensor.zeros(tensor.type, [count, width])
-  for (let b = 0; b < count; b++) out.data.set(tensor.data.subarray((start + b) * T, (start + b) * T + width) as never, b * width)
+  for (let b = 0; b < count; b++)
+    out.data.set(tensor.data.subarray((start + b) * T, (start + b) * T + width) as never, b * width)
   return out
 }
 
 const batchOf = (expected: Tensors, start: number, count: number, width: number): Tensors =>
-  Object.fromEntries(["input_ids", "labels", "weights"].map((name) => [name, rows(expected[name]!, start, count, width)]))
+  Object.fromEntries(
+    ["input_ids", "labels", "weights"].map((name) => [name, rows(expected[name]!, start, count, width)])
+  )
 
-const add = (a: Tensor, b: Tensor) => (b.data as Float32Array).forEach((x, i) => (a.data as Float32Array)[i]! += x)
+const add = (a: Tensor, b: Tensor) => (b.data as Float32Array).forEach((x, i) => ((a.data as Float32Array)[i]! += x))
 
-test.each([["qwen2-tied", false], ["qwen2-untied", true]] as const)(
+test.each([
+  ["qwen2-tied", false],
+  ["qwen2-untied", true]
+] as const)(
   "%s trains from artifacts: loss and accumulated gradients of two micro-batches equal PyTorch's (recompute %p)",
   async (name, recompute) => {
     const { config, expected, parameters } = await reference(name)
-    const artifacts = generateArtifacts({ model: decoderGraph(config, { maxLength: 64, recompute }), loss: "sft", elementType: "float32" })
+    const artifacts = generateArtifacts({
+      model: decoderGraph(config, { maxLength: 64, recompute }),
+      loss: "sft",
+      elementType: "float32"
+    })
     const { manifest } = artifacts
     const buffers = Object.fromEntries([...parameters].map(([key, { dims }]) => [key, Tensor.zeros("float32", dims)]))
     const pairs = manifest.parameters.map((parameter) => [parameter.name, parameter.gradient!] as const)
@@ -38,7 +48,10 @@ test.each([["qwen2-tied", false], ["qwen2-untied", true]] as const)(
         const runtime = yield* Runtime
         const training = yield* runtime.session(artifacts.training, { name: "training" })
         // The last row is shorter: its micro-batch is padded less than the batch.
-        for (const [start, count, width] of [[0, 2, 24], [2, 1, 16]] as const) {
+        for (const [start, count, width] of [
+          [0, 2, 24],
+          [2, 1, 16]
+        ] as const) {
           const result = yield* training.run({ ...bound, ...batchOf(expected, start, count, width) }, outputs)
           add(loss, result.loss!)
         }

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs"
 import { configJson, type DecoderConfig, parseConfig } from "../src/index.ts"
 import { fixture } from "./support.ts"
 
-const saved = (name: string) => JSON.parse(readFileSync(fixture(name, "config.json"), "utf8")) as Record<string, unknown>
+const saved = (name: string) =>
+  JSON.parse(readFileSync(fixture(name, "config.json"), "utf8")) as Record<string, unknown>
 const parsed = (json: unknown): DecoderConfig => Result.getOrThrow(parseConfig(json))
 const refusal = (json: unknown) => Result.getOrThrow(Result.flip(parseConfig(json)))
 
@@ -56,7 +57,12 @@ describe("parseConfig", () => {
   })
 
   test("reads what transformers 5 writes, rope_parameters and head_dim included", () => {
-    expect(parsed(saved("qwen2-untied"))).toMatchObject({ ropeTheta: 1e6, headDim: 16, kvHeads: 1, tiedEmbeddings: false })
+    expect(parsed(saved("qwen2-untied"))).toMatchObject({
+      ropeTheta: 1e6,
+      headDim: 16,
+      kvHeads: 1,
+      tiedEmbeddings: false
+    })
     expect(parsed(saved("qwen2-tied"))).toMatchObject({ ropeTheta: 1e4, headDim: 8, kvHeads: 2, tiedEmbeddings: true })
   })
 

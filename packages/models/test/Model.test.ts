@@ -5,8 +5,18 @@ import { readFileSync } from "node:fs"
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import {
-  decoderParameters, initializeModel, initializeWeights, loadModel, loadWeights, parameterCount, parseConfig, readSafetensors,
-  readSafetensorsHeader, saveModel, trainTokenizer, writeSafetensors
+  decoderParameters,
+  initializeModel,
+  initializeWeights,
+  loadModel,
+  loadWeights,
+  parameterCount,
+  parseConfig,
+  readSafetensors,
+  readSafetensorsHeader,
+  saveModel,
+  trainTokenizer,
+  writeSafetensors
 } from "../src/index.ts"
 import { failure, fixture, run, withFolder } from "./support.ts"
 
@@ -41,7 +51,11 @@ describe("loadModel", () => {
     for (const name of ["qwen2-tied", "qwen2-untied", "qwen2-fp16"]) {
       const { config } = await run(loadWeights(fixture(name)))
       const { entries } = await run(readSafetensorsHeader(fixture(name, "model.safetensors")))
-      expect(decoderParameters(config).map((spec) => spec.name).sort()).toEqual(entries.map((entry) => entry.name).sort())
+      expect(
+        decoderParameters(config)
+          .map((spec) => spec.name)
+          .sort()
+      ).toEqual(entries.map((entry) => entry.name).sort())
     }
   })
 
@@ -68,22 +82,78 @@ describe("damaged checkpoints are refused by name", () => {
     ["no weights", "qwen2-tied", (f) => rm(join(f, "model.safetensors")), /has neither model\.safetensors nor/],
     ["no config", "qwen2-tied", (f) => rm(join(f, "config.json")), /config\.json: does not exist/],
     ["broken config", "qwen2-tied", (f) => writeFile(join(f, "config.json"), "{"), /config\.json: is not JSON/],
-    ["another architecture", "qwen2-tied", (f) => writeFile(join(f, "config.json"), "{\"architectures\":[\"GPT2LMHeadModel\"]}"), /config\.json, key "architectures": \["GPT2LMHeadModel"\]/],
-    ["a tensor missing", "qwen2-tied", (f) => rewrite(f, (t) => t.delete(first)), /"model\.layers\.1\.mlp\.up_proj\.weight": is missing/],
-    ["a head missing", "qwen2-untied", (f) => rewrite(f, (t) => t.delete("lm_head.weight")), /"lm_head\.weight".*tie_word_embeddings to true/],
-    ["a tensor too many", "qwen2-tied", (f) => rewrite(f, (t) => t.set("model.layers.0.self_attn.q_norm.weight", Tensor.zeros("float32", [8]))), /q_norm\.weight": belongs to no parameter/],
-    ["a wrong shape", "qwen2-tied", (f) => rewrite(f, (t) => t.set(first, Tensor.zeros("float32", [32, 64]))), /is \[32, 64\] and config\.json asks for \[64, 32\]/],
-    ["integer weights", "qwen2-tied", (f) => rewrite(f, (t) => t.set(first, Tensor.zeros("int8", [64, 32]))), /holds int8/],
-    ["a NaN", "qwen2-tied", (f) => rewrite(f, (t) => t.get(first)!.data.fill(NaN as never, 3, 4)), /up_proj\.weight": element 3 of \[64, 32\] is NaN/],
-    ["a shard missing", "qwen2-bf16-sharded", (f) => rm(join(f, "model-00002-of-00004.safetensors")), /model-00002-of-00004\.safetensors: does not exist/],
-    ["a shard in another's place", "qwen2-bf16-sharded", (f) => cp(join(f, "model-00001-of-00004.safetensors"), join(f, "model-00002-of-00004.safetensors")), /is not in it, though/],
-    ["an index that leaves the folder", "qwen2-bf16-sharded", (f) => writeFile(join(f, "model.safetensors.index.json"), "{\"weight_map\":{\"a\":\"../b.safetensors\"}}"), /said to be in "\.\.\/b\.safetensors"/],
-    ["an index without a map", "qwen2-bf16-sharded", (f) => writeFile(join(f, "model.safetensors.index.json"), "{}"), /key "weight_map": is missing/]
+    [
+      "another architecture",
+      "qwen2-tied",
+      (f) => writeFile(join(f, "config.json"), '{"architectures":["GPT2LMHeadModel"]}'),
+      /config\.json, key "architectures": \["GPT2LMHeadModel"\]/
+    ],
+    [
+      "a tensor missing",
+      "qwen2-tied",
+      (f) => rewrite(f, (t) => t.delete(first)),
+      /"model\.layers\.1\.mlp\.up_proj\.weight": is missing/
+    ],
+    [
+      "a head missing",
+      "qwen2-untied",
+      (f) => rewrite(f, (t) => t.delete("lm_head.weight")),
+      /"lm_head\.weight".*tie_word_embeddings to true/
+    ],
+    [
+      "a tensor too many",
+      "qwen2-tied",
+      (f) => rewrite(f, (t) => t.set("model.layers.0.self_attn.q_norm.weight", Tensor.zeros("float32", [8]))),
+      /q_norm\.weight": belongs to no parameter/
+    ],
+    [
+      "a wrong shape",
+      "qwen2-tied",
+      (f) => rewrite(f, (t) => t.set(first, Tensor.zeros("float32", [32, 64]))),
+      /is \[32, 64\] and config\.json asks for \[64, 32\]/
+    ],
+    [
+      "integer weights",
+      "qwen2-tied",
+      (f) => rewrite(f, (t) => t.set(first, Tensor.zeros("int8", [64, 32]))),
+      /holds int8/
+    ],
+    [
+      "a NaN",
+      "qwen2-tied",
+      (f) => rewrite(f, (t) => t.get(first)!.data.fill(NaN as never, 3, 4)),
+      /up_proj\.weight": element 3 of \[64, 32\] is NaN/
+    ],
+    [
+      "a shard missing",
+      "qwen2-bf16-sharded",
+      (f) => rm(join(f, "model-00002-of-00004.safetensors")),
+      /model-00002-of-00004\.safetensors: does not exist/
+    ],
+    [
+      "a shard in another's place",
+      "qwen2-bf16-sharded",
+      (f) => cp(join(f, "model-00001-of-00004.safetensors"), join(f, "model-00002-of-00004.safetensors")),
+      /is not in it, though/
+    ],
+    [
+      "an index that leaves the folder",
+      "qwen2-bf16-sharded",
+      (f) => writeFile(join(f, "model.safetensors.index.json"), '{"weight_map":{"a":"../b.safetensors"}}'),
+      /said to be in "\.\.\/b\.safetensors"/
+    ],
+    [
+      "an index without a map",
+      "qwen2-bf16-sharded",
+      (f) => writeFile(join(f, "model.safetensors.index.json"), "{}"),
+      /key "weight_map": is missing/
+    ]
   ])("%s", (_, name, damage, message) =>
     withCopy(name, async (folder) => {
       await damage(folder)
       expect((await failure(loadWeights(folder))).message).toMatch(message)
-    }))
+    })
+  )
 })
 
 describe("saveModel", () => {
@@ -92,7 +162,8 @@ describe("saveModel", () => {
       const model = await run(loadModel(fixture("qwen2-tied")))
       const saved = join(folder, "saved")
       await run(saveModel(saved, model))
-      for (const [name, bytes] of model.files) expect([name, await readFile(join(saved, name))]).toEqual([name, Buffer.from(bytes)])
+      for (const [name, bytes] of model.files)
+        expect([name, await readFile(join(saved, name))]).toEqual([name, Buffer.from(bytes)])
       expect((await readdir(saved)).sort()).toEqual([...model.files.keys(), "model.safetensors"].sort())
       expect(await readdir(folder)).toEqual(["saved"])
       const again = await run(loadModel(saved))
@@ -109,15 +180,21 @@ describe("saveModel", () => {
       await run(saveModel(folder, model, { dtype: "bfloat16", maxShardBytes: 30_000 }))
       const names = await readdir(folder)
       expect(names.filter((name) => name.includes("safetensors"))).toEqual([
-        "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
+        "model-00001-of-00003.safetensors",
+        "model-00002-of-00003.safetensors",
+        "model-00003-of-00003.safetensors",
         "model.safetensors.index.json"
       ])
       expect(names).toContain("notes.txt")
       expect((await json(join(folder, "config.json")))["dtype"]).toBe("bfloat16")
-      expect((await json(join(folder, "model.safetensors.index.json")))["metadata"].total_size).toBe(2 * parameterCount(model.config))
+      expect((await json(join(folder, "model.safetensors.index.json")))["metadata"].total_size).toBe(
+        2 * parameterCount(model.config)
+      )
       const again = await run(loadModel(folder))
       again.parameters.forEach((tensor, name) => {
-        tensor.data.forEach((x, i) => expect(Math.abs(x - model.parameters.get(name)!.data[i]!)).toBeLessThanOrEqual(Math.abs(x) / 128))
+        tensor.data.forEach((x, i) =>
+          expect(Math.abs(x - model.parameters.get(name)!.data[i]!)).toBeLessThanOrEqual(Math.abs(x) / 128)
+        )
       })
       await run(saveModel(folder, again))
       expect((await readdir(folder)).filter((name) => name.includes("safetensors"))).toEqual(["model.safetensors"])
@@ -159,11 +236,13 @@ describe("saveModel", () => {
 })
 
 describe("fresh models", () => {
-  const config = Result.getOrThrow(parseConfig({
-    ...JSON.parse(readFileSync(fixture("qwen2-untied", "config.json"), "utf8")),
-    vocab_size: 300,
-    hidden_size: 64
-  }))
+  const config = Result.getOrThrow(
+    parseConfig({
+      ...JSON.parse(readFileSync(fixture("qwen2-untied", "config.json"), "utf8")),
+      vocab_size: 300,
+      hidden_size: 64
+    })
+  )
 
   test("weights are drawn as transformers draws them, and repeat by seed", () => {
     const a = initializeWeights(config, 5)
@@ -179,13 +258,18 @@ describe("fresh models", () => {
       else {
         expect(data).not.toEqual(c.get(name)!.data)
         // Four standard errors.
-        expect(Math.abs(mean)).toBeLessThan(4 * 0.02 / Math.sqrt(values.length))
+        expect(Math.abs(mean)).toBeLessThan((4 * 0.02) / Math.sqrt(values.length))
         expect(Math.abs(deviation / 0.02 - 1)).toBeLessThan(4 / Math.sqrt(2 * values.length))
       }
     }
     expect(a.get("model.embed_tokens.weight")!.data).not.toEqual(a.get("lm_head.weight")!.data)
-    const scaled = initializeWeights(config, 5, { scaledResiduals: true }).get("model.layers.0.mlp.down_proj.weight")!.data
-    expect(scaled[7]! / a.get("model.layers.0.mlp.down_proj.weight")!.data[7]!).toBeCloseTo(1 / Math.sqrt(2 * config.layers), 6)
+    const scaled = initializeWeights(config, 5, { scaledResiduals: true }).get(
+      "model.layers.0.mlp.down_proj.weight"
+    )!.data
+    expect(scaled[7]! / a.get("model.layers.0.mlp.down_proj.weight")!.data[7]!).toBeCloseTo(
+      1 / Math.sqrt(2 * config.layers),
+      6
+    )
   })
 
   test("with a trained tokenizer they save and load", () =>

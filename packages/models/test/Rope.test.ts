@@ -15,7 +15,8 @@ test("tables agree with PyTorch's at near and far positions", async () => {
       const expected = tensors.get(`${theta}/${headDim}/${side}`)!.data as Float32Array
       let most = 0
       positions.forEach((t, row) => {
-        for (let i = 0; i < half; i++) most = Math.max(most, Math.abs(tables[side][t * half + i]! - expected[row * half + i]!))
+        for (let i = 0; i < half; i++)
+          most = Math.max(most, Math.abs(tables[side][t * half + i]! - expected[row * half + i]!))
       })
       expect([key, side, most < 2e-6]).toEqual([key, side, true])
     }

@@ -18,7 +18,25 @@ const a = { dtype: "F32", shape: [2], data_offsets: [0, 8] }
 const b = { dtype: "F32", shape: [1, 2], data_offsets: [8, 16] }
 const data = new Uint8Array(16)
 
-const special = [0, -0, 1, -1, 1.5, 65504, -65504, 2 ** -14, 2 ** -24, 3 * 2 ** -26, 1 / 3, 1e-5, 6.1e-5, 0.1, 2049, 1 + 2 ** -11, 3.5e3]
+const special = [
+  0,
+  -0,
+  1,
+  -1,
+  1.5,
+  65504,
+  -65504,
+  2 ** -14,
+  2 ** -24,
+  3 * 2 ** -26,
+  1 / 3,
+  1e-5,
+  6.1e-5,
+  0.1,
+  2049,
+  1 + 2 ** -11,
+  3.5e3
+]
 
 describe("writing and reading", () => {
   test("keeps every type, shape and the metadata", () =>
@@ -48,9 +66,16 @@ describe("writing and reading", () => {
   test("reads into given memory and only what is selected", () =>
     withFolder(async (folder) => {
       const file = join(folder, "two.safetensors")
-      await run(writeSafetensors(file, [["a", Tensor.from("float32", [2], [1, 2])], ["b", Tensor.from("float32", [1], [3])]]))
+      await run(
+        writeSafetensors(file, [
+          ["a", Tensor.from("float32", [2], [1, 2])],
+          ["b", Tensor.from("float32", [1], [3])]
+        ])
+      )
       const mine = Tensor.zeros("float32", [2])
-      const { tensors } = await run(readSafetensors(file, { into: new Map([["a", mine]]), select: (name) => name === "a" }))
+      const { tensors } = await run(
+        readSafetensors(file, { into: new Map([["a", mine]]), select: (name) => name === "a" })
+      )
       expect(tensors.get("a")).toBe(mine)
       expect([...mine.data]).toEqual([1, 2])
       expect(tensors.size).toBe(1)
@@ -70,22 +95,31 @@ describe("writing and reading", () => {
         const back = (await run(readSafetensors(file, { floats: "float32" }))).tensors.get("x")!
         expect(back.type).toBe("float32")
         back.data.forEach((x, i) => {
-          expect(Math.abs(Number(x) - special[i]!)).toBeLessThanOrEqual(Math.max(Math.abs(special[i]!) * 2 ** (floats === "float16" ? -11 : -8), 2 ** -25))
+          expect(Math.abs(Number(x) - special[i]!)).toBeLessThanOrEqual(
+            Math.max(Math.abs(special[i]!) * 2 ** (floats === "float16" ? -11 : -8), 2 ** -25)
+          )
         })
       }
     }))
 
   test("agrees with the files of the Python library", async () => {
     const { tensors } = await run(readSafetensors(fixture("dtypes.safetensors"), { finite: false }))
-    const wide = (await run(readSafetensors(fixture("dtypes.safetensors"), { finite: false, floats: "float32" }))).tensors
+    const wide = (await run(readSafetensors(fixture("dtypes.safetensors"), { finite: false, floats: "float32" })))
+      .tensors
     for (const name of ["float16", "bfloat16"]) {
       const expected = tensors.get(`${name}.as_float32`)!
       expect(wide.get(name)!.data).toEqual(expected.data)
       await withFolder(async (folder) => {
         const file = join(folder, "x.safetensors")
-        await run(writeSafetensors(file, [["x", tensors.get(`${name}.from_float32`)!]], { floats: name as "float16", finite: false }))
-        expect((await run(readSafetensors(file, { finite: false }))).tensors.get("x")!.data)
-          .toEqual(tensors.get(`${name}.rounded`)!.data)
+        await run(
+          writeSafetensors(file, [["x", tensors.get(`${name}.from_float32`)!]], {
+            floats: name as "float16",
+            finite: false
+          })
+        )
+        expect((await run(readSafetensors(file, { finite: false }))).tensors.get("x")!.data).toEqual(
+          tensors.get(`${name}.rounded`)!.data
+        )
       })
     }
   })
@@ -95,20 +129,40 @@ describe("damaged files are refused by what is wrong with them", () => {
   test.each<[string, Uint8Array, RegExp, string | undefined]>([
     ["too short for a header", new Uint8Array(5), /5 bytes, fewer than a header/, undefined],
     ["a header longer than the file", compose({ a, b }, data, 10_000), /claims a header of 10000 bytes/, undefined],
-    ["a header that is not JSON", compose("{\"a\": ", data), /not JSON/, undefined],
+    ["a header that is not JSON", compose('{"a": ', data), /not JSON/, undefined],
     ["a header that is a list", compose("[]", data), /not a JSON object/, undefined],
     ["truncated data", compose({ a, b }, data.subarray(0, 12)), /truncated/, "b"],
     ["trailing bytes", compose({ a, b }, new Uint8Array(20)), /4 bytes that belong to no tensor/, undefined],
-    ["overlapping tensors", compose({ a, b: { ...b, data_offsets: [4, 12] } }, data.subarray(0, 12)), /overlaps the bytes of "a"/, "b"],
+    [
+      "overlapping tensors",
+      compose({ a, b: { ...b, data_offsets: [4, 12] } }, data.subarray(0, 12)),
+      /overlaps the bytes of "a"/,
+      "b"
+    ],
     ["a gap", compose({ a, b: { ...b, data_offsets: [12, 20] } }, new Uint8Array(20)), /4 bytes unused/, "b"],
-    ["a size that contradicts the shape", compose({ a: { ...a, shape: [3] }, b }, data), /takes 12 bytes and the header gives it 8/, "a"],
+    [
+      "a size that contradicts the shape",
+      compose({ a: { ...a, shape: [3] }, b }, data),
+      /takes 12 bytes and the header gives it 8/,
+      "a"
+    ],
     ["a reversed range", compose({ a: { ...a, data_offsets: [8, 0] } }, data), /byte range \[8,0\]/, "a"],
     ["a negative dimension", compose({ a: { ...a, shape: [-2] } }, data), /shape \[-2\]/, "a"],
     ["an element type that nobody reads", compose({ a: { ...a, dtype: "F8_E4M3" } }, data), /F8_E4M3/, "a"],
     ["an entry that is no object", compose({ a: 3 }, data), /not an object/, "a"],
     ["metadata that are no strings", compose({ __metadata__: { n: 1 }, a, b }, data), /map of strings/, undefined],
-    ["a NaN", compose({ a, b }, new Uint8Array(new Float32Array([0, 1, NaN, 2]).buffer)), /element 0 of \[1, 2\] is NaN/, "b"],
-    ["an infinity", compose({ a, b }, new Uint8Array(new Float32Array([0, -Infinity, 0, 2]).buffer)), /element 1 of \[2\]/, "a"]
+    [
+      "a NaN",
+      compose({ a, b }, new Uint8Array(new Float32Array([0, 1, NaN, 2]).buffer)),
+      /element 0 of \[1, 2\] is NaN/,
+      "b"
+    ],
+    [
+      "an infinity",
+      compose({ a, b }, new Uint8Array(new Float32Array([0, -Infinity, 0, 2]).buffer)),
+      /element 1 of \[2\]/,
+      "a"
+    ]
   ])("%s", (_, bytes, problem, tensor) =>
     withFolder(async (folder) => {
       const file = join(folder, "bad.safetensors")
@@ -117,7 +171,8 @@ describe("damaged files are refused by what is wrong with them", () => {
       expect(error.message).toMatch(problem)
       expect(error.file).toBe(file)
       expect(error.tensor).toBe(tensor)
-    }))
+    })
+  )
 
   test("a missing file", async () => {
     const error = await failure(readSafetensorsHeader("/nowhere/model.safetensors"))
@@ -133,7 +188,9 @@ describe("failed writes", () => {
       const before = await readFile(file)
       const nan = await failure(writeSafetensors(file, [["y", Tensor.from("float32", [2], [1, NaN])]]))
       expect([nan.tensor, nan.file]).toEqual(["y", file])
-      const large = await failure(writeSafetensors(file, [["y", Tensor.from("float32", [2], [1, 1e6])]], { floats: "float16" }))
+      const large = await failure(
+        writeSafetensors(file, [["y", Tensor.from("float32", [2], [1, 1e6])]], { floats: "float16" })
+      )
       expect(large.message).toMatch(/element 1 is NaN, infinite or too large for float16/)
       expect(await readFile(file)).toEqual(before)
       expect(await readdir(folder)).toEqual(["model.safetensors"])

@@ -7,7 +7,9 @@ import { failure, fixture, run, withFolder } from "./support.ts"
 
 interface Expected {
   readonly cases: ReadonlyArray<{ text: string; ids: Array<number>; decoded: string; visible: string }>
-  readonly chats: ReadonlyArray<{ messages: Array<ChatMessage> } & Record<"open" | "closed", { text: string; ids: Array<number> }>>
+  readonly chats: ReadonlyArray<
+    { messages: Array<ChatMessage> } & Record<"open" | "closed", { text: string; ids: Array<number> }>
+  >
   readonly partial: ReadonlyArray<readonly [Array<number>, string]>
   readonly eos: number
   readonly pad: number
@@ -22,7 +24,7 @@ const withFiles = <A>(changes: Record<string, unknown>, use: (folder: string) =>
       const file = join(folder, name)
       if (value === null) await rm(file)
       else if (typeof value === "string") await writeFile(file, value)
-      else await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), ...value as object }))
+      else await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), ...(value as object) }))
     }
     return use(folder)
   })
@@ -74,7 +76,9 @@ describe("templates", () => {
   test("a missing template and a refused conversation are ModelErrors", () =>
     withFiles({ "tokenizer_config.json": { chat_template: null } }, async (folder) => {
       const none = await run(loadTokenizer(folder))
-      expect(() => none.applyChatTemplate([{ role: "user", content: "hi" }])).toThrow(/has no chat template.*chat_template\.jinja/)
+      expect(() => none.applyChatTemplate([{ role: "user", content: "hi" }])).toThrow(
+        /has no chat template.*chat_template\.jinja/
+      )
       expect(() => none.applyChatTemplate([{ role: "user", content: "hi" }])).toThrow(ModelError)
       await writeFile(join(folder, "chat_template.jinja"), "{{ raise_exception('roles must alternate') }}")
       const strict = await run(loadTokenizer(folder))
@@ -86,13 +90,14 @@ describe("refusals", () => {
   test.each<[string, Record<string, unknown>, RegExp]>([
     ["a missing tokenizer.json", { "tokenizer.json": null }, /tokenizer\.json: does not exist/],
     ["a missing tokenizer_config.json", { "tokenizer_config.json": null }, /tokenizer_config\.json: does not exist/],
-    ["broken JSON", { "tokenizer.json": "{\"model\":" }, /tokenizer\.json: is not JSON/],
+    ["broken JSON", { "tokenizer.json": '{"model":' }, /tokenizer\.json: is not JSON/],
     ["no tokenizer at all", { "tokenizer.json": "{}" }, /is no tokenizer that transformers\.js reads/],
     ["an EOS id without a token", { "generation_config.json": { eos_token_id: [2, 318] } }, /no token with the id 318/]
   ])("%s", (_, changes, message) =>
     withFiles(changes, async (folder) => {
       expect((await failure(loadTokenizer(folder))).message).toMatch(message)
-    }))
+    })
+  )
 
   test("a vocabulary larger than the embedding", async () => {
     const error = await failure(loadTokenizer(fixture("qwen2-tied"), { embeddingRows: 315 }))

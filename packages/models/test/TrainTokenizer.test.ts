@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs"
 import { chatMlTemplate, ModelError, trainTokenizer } from "../src/index.ts"
 import { fixture } from "./support.ts"
 
-const json = (...names: ReadonlyArray<string>) => JSON.parse(readFileSync(fixture(...names), "utf8")) as Record<string, any>
+const json = (...names: ReadonlyArray<string>) =>
+  JSON.parse(readFileSync(fixture(...names), "utf8")) as Record<string, any>
 const corpus = readFileSync(fixture("tokenizer", "corpus.txt"), "utf8").split("\n")
 
 describe("trainTokenizer", () => {

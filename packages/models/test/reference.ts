@@ -47,7 +47,9 @@ export const lossOf = ({ graph, head, hidden }: DecoderGraph): Value => {
     weight: head,
     labels: flatten(graph, labels, [])
   })
-  return graph.op("Neg", [graph.op("ReduceSum", [graph.op("Mul", [logProbs, flatten(graph, weights, [])])], { keepdims: 0 })])
+  return graph.op("Neg", [
+    graph.op("ReduceSum", [graph.op("Mul", [logProbs, flatten(graph, weights, [])])], { keepdims: 0 })
+  ])
 }
 
 export const feeds = (parameters: Parameters, expected: Tensors, names: ReadonlyArray<string>): Tensors => ({

@@ -13,8 +13,9 @@ export const run = <A, E>(effect: Effect.Effect<A, E, FileSystem.FileSystem | Pa
   Effect.runPromise(effect.pipe(Effect.provide(NodeServices.layer)))
 
 /** The ModelError that an effect fails with. */
-export const failure = <A>(effect: Effect.Effect<A, ModelError, FileSystem.FileSystem | Path.Path>): Promise<ModelError> =>
-  run(Effect.flip(effect))
+export const failure = <A>(
+  effect: Effect.Effect<A, ModelError, FileSystem.FileSystem | Path.Path>
+): Promise<ModelError> => run(Effect.flip(effect))
 
 /** Runs with a folder that is removed afterwards. */
 export const withFolder = async <A>(use: (folder: string) => Promise<A>): Promise<A> => {
