@@ -18,7 +18,8 @@ const runFixtures = (...args: ReadonlyArray<string>) =>
         "<rootDir>/test/fixtures/*.fixture.ts",
         ...args
       ],
-      { cwd: root },
+      // Nx asks its tasks for colours; the summary is read as plain text.
+      { cwd: root, env: { ...process.env, FORCE_COLOR: "0" } },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : error.code ?? error.signal ?? null, output: stdout + stderr })
     )
   })
