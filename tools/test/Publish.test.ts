@@ -18,6 +18,7 @@ interface Manifest {
   readonly private?: boolean
   readonly bin?: Record<string, string>
   readonly dependencies?: Record<string, string>
+  readonly devDependencies?: Record<string, string>
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -117,14 +118,18 @@ describe.each(packages)("$name", ({ directory, manifest, name }) => {
     const readme = await readFile(join(directory, "README.md"), "utf8")
     const code = example(readme)
     if (code === undefined) throw new Error(`${name}/README.md has no \`\`\`ts example`)
-    expect(readme).toContain(`npm install ${name}`)
+    const line = new RegExp(`^npm install ${name}(( [^\\s]+)*)$`, "m").exec(readme)
+    if (line === null) throw new Error(`${name}/README.md does not say npm install ${name}`)
+    // What the line names besides comes from the registry, in the version that this workspace is tested with.
+    const others = line[1]!.trim().split(" ").filter((other) => other !== "" && !byName.has(other))
+    const versions = others.map((other) => `${other}@${manifest.devDependencies?.[other] ?? manifest.dependencies?.[other] ?? "latest"}`)
 
     const project = join(scratch, `consumer-${name.replace("/", "-")}`)
     await mkdir(project)
     try {
       await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
       const install = ["install", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--no-package-lock"]
-      await run("npm", [...install, ...[...closure(name)].map((each) => tarballs.get(each)!)], project)
+      await run("npm", [...install, ...[...closure(name)].map((each) => tarballs.get(each)!), ...versions], project)
 
       const script = `console.log(JSON.stringify(Object.keys(await import(${JSON.stringify(name)}))))`
       const exported = JSON.parse(await run(process.execPath, ["--input-type=module", "--eval", script], project))
