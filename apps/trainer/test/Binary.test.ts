@@ -10,6 +10,8 @@ import { version } from "../src/Version.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
+/** Nx asks its tasks for colours; a user whose output goes to a pipe gets none. */
+const { FORCE_COLOR: _, ...env } = process.env
 
 let folder = ""
 beforeAll(async () => {
@@ -27,7 +29,7 @@ interface Ended {
 /** Run the command in the scratch folder; `signalled` is asked after every piece of output whether to interrupt it. */
 const ifrl = (args: ReadonlyArray<string>, signalled: (stdout: string) => boolean = () => false) =>
   new Promise<Ended>((resolve, reject) => {
-    const child = spawn(process.execPath, [binary, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(process.execPath, [binary, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
     const ended = { stdout: "", stderr: "" }
     let sent = false
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

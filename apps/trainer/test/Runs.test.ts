@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url"
 import { writeTinyModel } from "./TinyModel.ts"
 
 const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
+/** Nx asks its tasks for colours; a user whose output goes to a pipe gets none. */
+const { FORCE_COLOR: _, ...env } = process.env
 
 let folder = ""
 const at = (...names: ReadonlyArray<string>) => join(folder, ...names)
@@ -48,7 +50,7 @@ const ifrl = (args: ReadonlyArray<string>, { fileLimit, signal, when }: Options 
     const command = [process.execPath, binary, ...args]
     const limited = ["bash", "-c", `trap '' XFSZ; ulimit -f ${fileLimit}; exec "$@"`, "bash", ...command]
     const [file, ...rest] = fileLimit === undefined ? command : limited
-    const child = spawn(file!, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(file!, rest, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
     let [stdout, stderr, sent] = ["", "", false]
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text
