@@ -1,45 +1,122 @@
 import { expect, test } from "@jest/globals"
-import { verify, verifyLoose } from "../src/index.ts"
-import { prepare } from "../src/Verify.ts"
-import { VerifierError } from "../src/Verifier.ts"
+import { ifeval, prepare, verify, VerifierError, verifyLoose } from "../src/index.ts"
 import { describeWithData, readLines } from "./support/Data.ts"
 
 interface Run {
   readonly key: number
+  readonly prompt: string
   readonly instruction_id_list: ReadonlyArray<string>
   readonly kwargs: ReadonlyArray<object>
   readonly response: string
   readonly strict: ReadonlyArray<boolean>
   readonly loose: ReadonlyArray<boolean>
+  /** Verdicts that depend on the seed of the reference's language detector. */
   readonly langdetect_unstable: ReadonlyArray<boolean>
 }
 
+interface Published {
+  readonly prompt: string
+  readonly follow_instruction_list: ReadonlyArray<boolean>
+}
+
+interface Unit {
+  readonly instruction_id: string | null
+  readonly class_name: string
+  readonly kwargs: object | null
+  readonly value: string
+  readonly expected: boolean | string
+}
+
+/** Ids of the classes that the reference does not register. */
+const unregistered: { readonly [name: string]: string } = {
+  ConstrainedStartChecker: "multi-turn:constrained_start",
+  KeySentenceChecker: "keywords:key_sentences",
+  RephraseChecker: "detectable_format:rephrase",
+  RephraseParagraph: "detectable_content:rephrase_paragraph"
+}
+
+// Key 1122 asks for the letter "#", which the published runs replaced by a random one.
+const runs = [
+  {
+    name: "gpt4",
+    published: "podtech",
+    unstable: [],
+    differing: ["loose 1122 keywords:letter_frequency"],
+    totals: { strictPrompts: 417, strict: 697, loosePrompts: 431, loose: 713 }
+  },
+  {
+    name: "llama31_8b",
+    published: "jack_llama31_8b",
+    unstable: ["1813 change_case:english_capital", "279 change_case:english_lowercase", "3617 change_case:english_capital"],
+    differing: ["strict 1122 keywords:letter_frequency"],
+    totals: { strictPrompts: 387, strict: 666, loosePrompts: 408, loose: 696 }
+  }
+] as const
+
+const followed = (instruction: { id: string; kwargs: unknown }, response: string) => {
+  const verdicts = [verify(instruction, response), verifyLoose(instruction, response)]
+  return verdicts.map((verdict) => verdict._tag === "Decided" ? verdict.followed : String(verdict.reason))
+}
+
 describeWithData("IFEval", () => {
-  for (const file of ["gpt4", "llama31_8b"]) {
-    test(`verdicts of ${file}`, () => {
+  for (const { differing, name, published, totals, unstable } of runs) {
+    test(`verdicts of ${name}`, () => {
+      const rows = readLines<Run>(`ifeval/reference_runs/${name}.jsonl`)
       const bad: Array<string> = []
-      let unstable = 0
-      let n = 0
-      for (const row of readLines<Run>(`ifeval/reference_runs/${file}.jsonl`)) {
+      const skipped: Array<string> = []
+      const counts = { strictPrompts: 0, strict: 0, loosePrompts: 0, loose: 0 }
+      const verdicts = new Map<string, ReadonlyArray<ReadonlyArray<boolean | string>>>()
+      for (const row of rows) {
+        const ours = row.instruction_id_list.map((id, i) => followed({ id, kwargs: row.kwargs[i] }, row.response))
+        verdicts.set(row.prompt, ours)
         for (const [i, id] of row.instruction_id_list.entries()) {
-          n++
-          if (row.langdetect_unstable[i]!) { unstable++; continue }
-          const s = verify({ id, kwargs: row.kwargs[i] }, row.response)
-          const l = verifyLoose({ id, kwargs: row.kwargs[i] }, row.response)
-          if (s._tag !== "Decided" || l._tag !== "Decided" || s.followed !== row.strict[i] || l.followed !== row.loose[i])
-            bad.push(`${row.key} ${id} ${JSON.stringify(row.kwargs[i])} ${JSON.stringify(s)} ${JSON.stringify(l)} ${row.strict[i]} ${row.loose[i]}`)
+          const expected = [row.strict[i], row.loose[i]]
+          if (row.langdetect_unstable[i]) skipped.push(`${row.key} ${id}`)
+          else if (JSON.stringify(ours[i]) !== JSON.stringify(expected)) bad.push(`${row.key} ${id} ${String(ours[i])}`)
+          // The totals that papers quote are those of the reference's seed 0 on the rows that depend on it.
+          const [strict, loose] = row.langdetect_unstable[i] ? expected : ours[i]!
+          counts.strict += Number(strict)
+          counts.loose += Number(loose)
         }
+        const all = (which: 0 | 1) =>
+          row.instruction_id_list.every((_, i) => row.langdetect_unstable[i] ? [row.strict, row.loose][which]![i] : ours[i]![which])
+        counts.strictPrompts += Number(all(0))
+        counts.loosePrompts += Number(all(1))
       }
-      console.log(n, unstable)
       expect(bad).toEqual([])
+      expect(skipped).toEqual(unstable)
+      expect(counts).toEqual(totals)
+
+      const differences = (["strict", "loose"] as const).flatMap((mode, which) =>
+        readLines<Published>(`ifeval/${published}_eval_results_${mode}.jsonl`).flatMap((row) => {
+          const { instruction_id_list: ids, key } = rows.find(({ prompt }) => prompt === row.prompt)!
+          return row.follow_instruction_list.flatMap((verdict, i) =>
+            verdict === verdicts.get(row.prompt)![i]![which] || unstable.some((name) => name === `${key} ${ids[i]}`)
+              ? []
+              : [`${mode} ${key} ${ids[i]}`]
+          )
+        })
+      )
+      expect(differences).toEqual(differing)
     })
   }
+
   test("unit vectors", () => {
-    const bad = readLines<any>("ifeval/reference_runs/unit_vectors.jsonl").filter((v) => {
-      if (v.instruction_id === null) return false
-      const p = prepare({ id: v.instruction_id, kwargs: v.kwargs })
-      return p instanceof VerifierError || p.check(v.value) !== v.expected
+    const vectors = readLines<Unit>("ifeval/reference_runs/unit_vectors.jsonl")
+    expect(vectors).toHaveLength(96)
+    const bad = vectors.filter(({ class_name, expected, instruction_id, kwargs, value }) => {
+      const prepared = prepare({ id: instruction_id ?? unregistered[class_name]!, kwargs })
+      // Where the reference raises, the instruction was not followed.
+      return prepared instanceof VerifierError || prepared.check(value) !== (expected === true)
     })
     expect(bad).toEqual([])
+  })
+
+  test("every instruction of the data has valid kwargs", () => {
+    const rows = readLines<Pick<Run, "instruction_id_list" | "kwargs">>("ifeval/input_data.jsonl")
+    const prepared = rows.flatMap((row) => row.instruction_id_list.map((id, i) => prepare({ id, kwargs: row.kwargs[i] })))
+    expect(prepared).toHaveLength(834)
+    expect(prepared.filter((one) => one instanceof VerifierError)).toEqual([])
+    expect(new Set(rows.flatMap((row) => row.instruction_id_list))).toEqual(new Set(Object.keys(ifeval)))
   })
 })

@@ -2,9 +2,10 @@
 // transforms them to a value and relates that to a target; `all` joins constraints, each with a target of its own.
 import type { Field } from "../Kwargs.ts"
 import { kwargs } from "../Kwargs.ts"
-import { length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
-import { sentences } from "../text/Punkt.ts"
-import { tokens } from "../text/Treebank.ts"
+import { isSpace, length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
+import { eachSentence } from "../text/Punkt.ts"
+import { Tokenizer } from "../text/Treebank.ts"
+import { type Units, unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 const levels = ["character", "word", "sentence", "paragraph"] as const
@@ -38,24 +39,92 @@ export type CollieValue = string | number | null | ReadonlyArray<CollieValue>
 
 // ------------------------------------------------------------------------------------------------------------ evaluation
 
-const split: { readonly [L in CollieLevel]: (text: string) => Array<string> } = {
-  character: (text) => Array.from(text),
-  word: (text) => tokens(text).filter((word) => !PUNCTUATION.includes(word)),
-  sentence: sentences,
-  paragraph: (text) => text.split("\n\n")
+/** A part of the text, so that its own parts are found without copying it. */
+type Range = readonly [start: number, end: number]
+
+/** A text split into units, each stripped of whitespace and then of periods. */
+class Source {
+  readonly text: string
+  readonly #units: Units
+  readonly #tokenizer: Tokenizer
+  #words: Array<string> = []
+
+  constructor(text: string) {
+    this.text = text
+    this.#units = unitsOf(text)
+    this.#tokenizer = new Tokenizer(text, this.#units, (word) => {
+      if (!PUNCTUATION.includes(word)) this.#words.push(stripChars(strip(word), "."))
+      return true
+    })
+  }
+
+  slice([start, end]: Range): string {
+    return this.text.slice(start, end)
+  }
+
+  #stripped(start: number, end: number): Range {
+    let [first, last] = [start, end]
+    while (first < last && isSpace(this.#units[first]!)) first++
+    while (last > first && isSpace(this.#units[last - 1]!)) last--
+    while (first < last && this.#units[first] === 0x2e) first++
+    while (last > first && this.#units[last - 1] === 0x2e) last--
+    return [first, last]
+  }
+
+  sentences([start, end]: Range): Array<Range> {
+    const found: Array<Range> = []
+    eachSentence(this.#units, start, end, (first, last) => found.push(this.#stripped(first, last)) > 0)
+    return found
+  }
+
+  paragraphs([start, end]: Range): Array<Range> {
+    const found: Array<Range> = []
+    let first = start
+    for (let i = start; i + 1 < end; i++) {
+      if (this.#units[i] !== 0x0a || this.#units[i + 1] !== 0x0a) continue
+      found.push(this.#stripped(first, i))
+      first = ++i + 1
+    }
+    found.push(this.#stripped(first, end))
+    return found
+  }
+
+  words([start, end]: Range): Array<string> {
+    this.#words = []
+    this.#tokenizer.range(start, end)
+    return this.#words
+  }
+
+  characters(range: Range): Array<string> {
+    return Array.from(this.slice(range), (character) => stripChars(strip(character), "."))
+  }
+
+  /** The units of a level as text. */
+  units(level: CollieLevel, range: Range): Array<string> {
+    switch (level) {
+      case "character":
+        return this.characters(range)
+      case "word":
+        return this.words(range)
+      case "sentence":
+        return this.sentences(range).map((part) => this.slice(part))
+      case "paragraph":
+        return this.paragraphs(range).map((part) => this.slice(part))
+    }
+  }
+
+  /** The units of the outer level, as functions that give their own units, or themselves, when these are asked for. */
+  nested(outer: CollieLevel, inner: CollieLevel | null): Items {
+    if (outer === "character" || outer === "word") {
+      const parts = this.units(outer, [0, this.text.length])
+      return { size: parts.length, at: (i) => inner === null ? parts[i]! : wholeUnits(inner, parts[i]!) }
+    }
+    const ranges = outer === "sentence" ? this.sentences([0, this.text.length]) : this.paragraphs([0, this.text.length])
+    return { size: ranges.length, at: (i) => inner === null ? this.slice(ranges[i]!) : this.units(inner, ranges[i]!) }
+  }
 }
 
-const unitsAt = (level: CollieLevel, text: string): Array<string> =>
-  split[level](text).map((unit) => stripChars(strip(unit), "."))
-
-/** Units of text, or units of units. */
-type Units = string | ReadonlyArray<string> | ReadonlyArray<ReadonlyArray<string>>
-
-const extract = (text: string, input: CollieLevel | null, target: CollieLevel | null): Units => {
-  if (input === null) return target === null ? text : unitsAt(target, text)
-  const outer = unitsAt(input, text)
-  return target === null ? outer : outer.map((unit) => unitsAt(target, unit))
-}
+const wholeUnits = (level: CollieLevel, text: string): Array<string> => new Source(text).units(level, [0, text.length])
 
 const isList = (value: CollieValue): value is ReadonlyArray<CollieValue> => Array.isArray(value)
 
@@ -115,8 +184,9 @@ const orderings: { readonly [R in "<" | ">" | "<=" | ">="]: (order: number) => b
   ">=": (order) => order >= 0
 }
 
-const relate = (relation: CollieRelation, actual: CollieValue, target: CollieValue): boolean => {
-  const [a, b] = [normalize(actual), normalize(target)]
+/** `b` is a normalized target. */
+const relate = (relation: CollieRelation, actual: CollieValue, b: CollieValue): boolean => {
+  const a = normalize(actual)
   if (relation === "in") return isList(b) ? b.every((item) => holds(a, item)) : holds(a, b)
   if (relation === "not in") return !(isList(b) ? b.some((item) => holds(a, item)) : holds(a, b))
   const single = isList(b) && b.length === 1 ? b[0]! : b
@@ -126,24 +196,61 @@ const relate = (relation: CollieRelation, actual: CollieValue, target: CollieVal
   return ordered !== undefined && orderings[relation](ordered)
 }
 
-const reduce = (atom: CollieAtom, value: CollieValue, target: CollieValue): boolean => {
+interface Items {
+  readonly size: number
+  readonly at: (i: number) => CollieValue
+}
+
+const all = ({ at, size }: Items): Array<CollieValue> => Array.from({ length: size }, (_, i) => at(i))
+
+/** What the transformation gives. */
+const extract = ({ input_level, target_level, transformation }: CollieAtom, text: string): CollieValue => {
+  if (input_level !== null) return transform(transformation, all(new Source(text).nested(input_level, target_level)))
+  return transform(transformation, target_level === null ? text : wholeUnits(target_level, text))
+}
+
+/** The same one by one, each computed when it is asked for; undefined when it is no list. */
+const itemsOf = (atom: CollieAtom, text: string): Items | undefined => {
+  const { input_level, target_level, transformation } = atom
+  if (input_level !== null && transformation.op === "foreach") {
+    const { at, size } = new Source(text).nested(input_level, target_level)
+    return { size, at: (i) => transform(transformation.func, at(i)) }
+  }
+  const value = extract(atom, text)
+  return isList(value) ? { size: value.length, at: (i) => value[i]! } : undefined
+}
+
+const reduce = (atom: CollieAtom, text: string, target: CollieValue): boolean => {
   const { reduction, reduction_value, relation } = atom
-  if (reduction === null) return relate(relation, value, target)
-  if (!isList(value) || (isList(target) && target.length !== value.length)) return false
-  const holdsAt = (item: CollieValue, i: number): boolean => relate(relation, item, isList(target) ? target[i]! : target)
-  if (reduction === "all") return value.every(holdsAt)
-  if (reduction === "any") return value.some(holdsAt)
-  const count = value.filter(holdsAt).length
+  if (reduction === null) return relate(relation, extract(atom, text), normalize(target))
+  const items = itemsOf(atom, text)
+  if (items === undefined || (isList(target) && target.length !== items.size)) return false
   const wanted = reduction_value ?? 0
-  return reduction === "at least" ? count >= wanted : reduction === "at most" ? count <= wanted : count === wanted
+  const common = isList(target) ? null : normalize(target)
+  let count = 0
+  for (let i = 0; i < items.size; i++) {
+    const holds = relate(relation, items.at(i), isList(target) ? normalize(target[i]!) : common)
+    if (reduction === "all" && !holds) return false
+    if (reduction === "any" && holds) return true
+    if (holds) count++
+  }
+  switch (reduction) {
+    case "all":
+      return true
+    case "any":
+      return false
+    case "at least":
+      return count >= wanted
+    case "at most":
+      return count <= wanted
+    case "exactly":
+      return count === wanted
+  }
 }
 
 /** Whether `text` satisfies the constraint. What the reference raises on is not satisfied. */
 export const satisfies = (constraint: CollieConstraint, targets: CollieValue, text: string): boolean => {
-  if (!("logic" in constraint)) {
-    const units = extract(text, constraint.input_level, constraint.target_level)
-    return reduce(constraint, transform(constraint.transformation, units), targets)
-  }
+  if (!("logic" in constraint)) return reduce(constraint, text, targets)
   // Both lists are walked together; what one has more than the other is left out, as in the reference.
   return isList(targets) && constraint.constraints.every((part, i) => i >= targets.length || satisfies(part, targets[i]!, text))
 }

@@ -2,7 +2,7 @@ import { integer, kwargs, none, phrase } from "../Kwargs.ts"
 import { isDecimal, isDigits, splitSpaces, strip, trim, withoutPunctuation } from "../text/Characters.ts"
 import { plural, quoted } from "../text/Phrases.ts"
 import { eachExact } from "../text/Search.ts"
-import { tokens } from "../text/Treebank.ts"
+import { countTokens } from "../text/Treebank.ts"
 import { countWords, words } from "../text/Words.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
@@ -102,7 +102,7 @@ export const count = {
   "count:pronouns": verifier(kwargs({ N: integer() }), {
     describe: ({ N }) => `Use at least ${plural(N, "pronoun")}.`,
     check: (response, { N }) =>
-      tokens(response.replaceAll("/", " ").toLowerCase()).filter((word) => pronouns.has(word)).length >= N
+      countTokens(response.replaceAll("/", " ").toLowerCase(), (word) => pronouns.has(word), N) >= N
   }),
   "count:keywords_multiple": verifier(
     kwargs({ keyword1: phrase, keyword2: phrase, keyword3: phrase, keyword4: phrase, keyword5: phrase }),

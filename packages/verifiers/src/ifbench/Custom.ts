@@ -94,7 +94,7 @@ const reversesWords = (text: string): boolean => {
 }
 
 const spellsAlphabet = (text: string): boolean => {
-  const found = sentences(text)
+  const found = sentences(text, 27)
   return found.length === 26 && found.every((sentence, i) => {
     const start = skipSpaces(sentence, 0)
     // The first word in lower case, of which only the first character counts.
@@ -148,18 +148,18 @@ const quotesSpecial = (field: string): boolean => {
 }
 
 /** Quotes tripled, so that they end up in the fields. */
-const readQuoted = (text: string, delimiter: string): Array<Array<string>> | undefined =>
-  readCsv(text.replaceAll("\"", "\"\"\""), delimiter)
+const readQuoted = (text: string, delimiter: string, limit: number): Array<Array<string>> | undefined =>
+  readCsv(text.replaceAll("\"", "\"\"\""), delimiter, limit)
 
 const isCityTable = (text: string): boolean => {
-  const rows = readCsv(text)
+  const rows = readCsv(text, ",", 9)
   return rows !== undefined && rows.length === 8 && rows[0]!.join("\n") === "ID\nCountry\nCity\nYear\nCount" &&
     rows.every((row) => row.length === 5)
 }
 
 const isProductTable = (text: string): boolean => {
   if (!hasHeader(text, ["ProductID", "Category", "Brand", "Price", "Stock"], /,[ \t]*/)) return false
-  const rows = readQuoted(text, ",")
+  const rows = readQuoted(text, ",", 16)
   if (rows === undefined || rows.length !== 15) return false
   // Rows behind the first field that fits are not looked at.
   const decisive = rows.slice(1).find((row) => row.length !== 5 || row.some(quotesSpecial))
@@ -168,7 +168,7 @@ const isProductTable = (text: string): boolean => {
 
 const isGradeTable = (text: string): boolean => {
   if (!hasHeader(text, ["StudentID", "Subject", "Grade", "Semester", "Score"], /\t */)) return false
-  const rows = readQuoted(text, "\t")
+  const rows = readQuoted(text, "\t", 5)
   return rows !== undefined && rows.length === 4 && rows.every((row) =>
     row.length === 5 && row.every((field) => strip(field).startsWith("\"") && strip(field).endsWith("\""))
   )

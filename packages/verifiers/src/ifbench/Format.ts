@@ -4,6 +4,7 @@ import {
   isBlank,
   isLower,
   isLowerText,
+  isPunctuation,
   isSpace,
   isUpperText,
   pointBefore,
@@ -15,9 +16,10 @@ import {
 } from "../text/Characters.ts"
 import { isEmoji } from "../text/Emoji.ts"
 import { quoted } from "../text/Phrases.ts"
-import { countSentences, sentences } from "../text/Punkt.ts"
+import { countSentences, eachSentence } from "../text/Punkt.ts"
 import { eachExact } from "../text/Search.ts"
-import { tokens } from "../text/Treebank.ts"
+import { everyToken } from "../text/Treebank.ts"
+import { unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 const partners: { readonly [close: string]: string } = { ")": "(", "]": "[", "}": "{" }
@@ -76,17 +78,35 @@ const oneWordPerLine = (text: string): boolean => {
   return body.split("\n").filter((line) => line !== "").length === splitSpaces(body).length
 }
 
-/** Whether each sentence ends in an emoji (perhaps one mark before the end), or the next sentence starts with one. */
+/** The code point before `end` that is no punctuation, with where it starts, or -1. */
+const bareBefore = (text: string, end: number, start: number): { readonly point: number; readonly at: number } => {
+  let at = end
+  while (at > start) {
+    const point = pointBefore(text, at)
+    at -= point > 0xffff ? 2 : 1
+    if (!isPunctuation(point)) return { point, at }
+  }
+  return { point: -1, at: start }
+}
+
+/**
+ * Whether each sentence ends in an emoji (perhaps one character before the end), or the next sentence starts with one.
+ * Punctuation, and then whitespace at the ends, is not looked at.
+ */
 const endsInEmoji = (text: string): boolean => {
-  const bare = sentences(text).map((sentence) => strip(withoutPunctuation(sentence)))
-  return bare.every((sentence, i) => {
-    if (sentence === "") return false
-    const last = pointBefore(sentence, sentence.length)
-    const second = pointBefore(sentence, sentence.length - (last > 0xffff ? 2 : 1))
-    if (isEmoji(last) || (second >= 0 && isEmoji(second))) return true
-    const next = bare[i + 1]
-    return next !== undefined && next !== "" && isEmoji(next.codePointAt(0)!)
+  let follows = true
+  let owed = false
+  eachSentence(unitsOf(text), 0, text.length, (start, end) => {
+    let first = start
+    while (first < end && (isPunctuation(text.charCodeAt(first)) || isSpace(text.charCodeAt(first)))) first++
+    if (first === end || (owed && !isEmoji(text.codePointAt(first)!))) return follows = false
+    let last = bareBefore(text, end, first)
+    while (isSpace(last.point)) last = bareBefore(text, last.at, first)
+    const second = bareBefore(text, last.at, first).point
+    owed = !isEmoji(last.point) && !(second >= 0 && isEmoji(second))
+    return true
   })
+  return follows && !owed
 }
 
 /**
@@ -238,7 +258,7 @@ export const format = {
   }),
   "format:title_case": verifier(none, {
     describe: () => "Write the entire response in title case.",
-    check: (response) => tokens(response).every(isTitleWord)
+    check: (response) => everyToken(response, isTitleWord)
   }),
   "format:output_template": verifier(none, {
     describe: () => "Use this template: My Answer: [answer] My Conclusion: [conclusion] Future Outlook: [outlook]",

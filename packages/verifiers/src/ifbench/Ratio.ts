@@ -54,7 +54,7 @@ export const ratio = {
   "ratio:sentence_words": verifier(none, {
     describe: () => "Write three sentences with the same number of characters but with all different words.",
     check: (response) => {
-      const lengths = sentences(response).map((sentence) => length(strip(sentence)))
+      const lengths = sentences(response, 4).map((sentence) => length(strip(sentence)))
       return lengths.length === 3 && lengths[1] === lengths[0] && lengths[2] === lengths[0]
     }
   })

@@ -40,7 +40,7 @@ export const sentence = {
   "sentence:keyword": verifier(kwargs({ word: phrase, N: integer(1) }), {
     describe: ({ N, word }) => `Use the word ${quoted(word)} in sentence number ${N}.`,
     check: (response, { N, word }) => {
-      const found = sentences(response)[N - 1]
+      const found = sentences(response, N)[N - 1]
       return found !== undefined && containsWord(haystack(found), word)
     }
   })

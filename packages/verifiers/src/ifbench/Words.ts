@@ -15,7 +15,7 @@ import { plural, quoted } from "../text/Phrases.ts"
 import { sentences } from "../text/Punkt.ts"
 import { countSyllables } from "../text/Syllables.ts"
 import { firstTag } from "../text/Tagger.ts"
-import { tokens } from "../text/Treebank.ts"
+import { eachToken, tokens } from "../text/Treebank.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 /** The words between whitespace, without any punctuation. */
@@ -96,7 +96,7 @@ export const words = {
   }),
   "words:start_verb": verifier(none, {
     describe: () => "Start the response with a verb.",
-    check: (response) => firstTag(tokens(response))?.includes("VB") ?? false
+    check: (response) => firstTag(tokens(response, 3))?.includes("VB") ?? false
   }),
   "words:repeats": verifier(kwargs({ small_n: integer() }), {
     describe: ({ small_n }) => `Do not use any word more than ${plural(small_n, "time")}.`,
@@ -111,8 +111,15 @@ export const words = {
   }),
   "words:odd_even_syllables": verifier(none, {
     describe: () => "Alternate between words with an odd and words with an even number of syllables.",
-    check: (response) =>
-      adjacent(bareWords(response).map((word) => countSyllables(word.toLowerCase()) % 2), (before, after) => before !== after)
+    check: (response) => {
+      let before = -1
+      return bareWords(response).every((word) => {
+        const parity = countSyllables(word) % 2
+        const alternates = parity !== before
+        before = parity
+        return alternates
+      })
+    }
   }),
   "words:last_first": verifier(none, {
     describe: () => "Begin each sentence with the last word of the sentence before.",
@@ -137,9 +144,15 @@ export const words = {
   "words:keywords_specific_position": verifier(kwargs({ keyword: phrase, n: integer(1), m: integer(1) }), {
     describe: ({ keyword, m, n }) => `Make ${quoted(keyword)} word number ${m} of sentence number ${n}.`,
     check: (response, { keyword, m, n }) => {
-      const sentence = sentences(response)[n - 1]
+      const sentence = sentences(response, n)[n - 1]
       if (sentence === undefined) return false
-      return tokens(sentence).filter(isAlphanumeric)[m - 1]?.toLowerCase() === strip(keyword).toLowerCase()
+      let place = 0
+      let found: string | undefined
+      eachToken(sentence, (token) => {
+        if (isAlphanumeric(token) && ++place === m) found = token
+        return found === undefined
+      })
+      return found?.toLowerCase() === strip(keyword).toLowerCase()
     }
   }),
   "words:words_position": verifier(kwargs({ keyword: phrase }), {

@@ -4,6 +4,10 @@
 /** The 32 ASCII marks of Python's `string.punctuation`. */
 export const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
+/** Python's whitespace, as the inside of a character class. */
+export const SPACES =
+  "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
 const WORD = 1
 const DIGIT = 2
 const UPPER = 4
@@ -234,7 +238,8 @@ export const fold = (text: string): Uint16Array => {
   return units
 }
 
-const isPunctuation = (unit: number): boolean =>
+/** Whether a code unit is one of `PUNCTUATION`. */
+export const isPunctuation = (unit: number): boolean =>
   unit < 0x80 && unit > 0x20 && unit !== 0x7f && (flags(unit) & (ALPHA | DIGIT)) === 0
 
 /** The text without ASCII punctuation: `str.translate(str.maketrans("", "", string.punctuation))`. */
@@ -289,18 +294,31 @@ export const parseDecimal = (text: string): number => {
   return value
 }
 
+const plain = new Map<number, string>()
+
+/** The ASCII characters of a character's compatibility decomposition. */
+const plainOf = (point: number): string => {
+  const known = plain.get(point)
+  if (known !== undefined) return known
+  const made = Array.from(String.fromCodePoint(point).normalize("NFKD")).filter((c) => c < "\x80").join("")
+  plain.set(point, made)
+  return made
+}
+
 /** The ASCII characters of the text's compatibility decomposition: "São Tomé" becomes "Sao Tome". */
 export const toAscii = (text: string): string => {
-  let result = ""
+  const pieces: Array<string> = []
   let done = 0
   // One character at a time: normalising a long run of combining marks takes quadratic time.
   for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) < 0x80) continue
-    const point = text.codePointAt(i)!
-    const plain = Array.from(String.fromCodePoint(point).normalize("NFKD")).filter((c) => c < "\x80").join("")
-    result += text.slice(done, i) + plain
+    const unit = text.charCodeAt(i)
+    if (unit < 0x80) continue
+    if (i > done) pieces.push(text.slice(done, i))
+    const point = isSurrogate(unit) ? text.codePointAt(i)! : unit
+    const ascii = plainOf(point)
+    if (ascii !== "") pieces.push(ascii)
     if (point > 0xffff) i++
     done = i + 1
   }
-  return result + text.slice(done)
+  return done === 0 ? text : pieces.join("") + text.slice(done)
 }

@@ -70,7 +70,7 @@ const runOf = (units: Units, i: number, end: number, unit: number): number => {
   return j - i >= 2 ? j : i
 }
 
-/** The end of `--`, `..` or `. . .` at `i`, or `i` when there is none. */
+/** The end of `--`, `..` or `. . .` (within a line) at `i`, or `i` when there is none. */
 const multiple = (units: Units, i: number, end: number): number => {
   const unit = units[i]!
   if (unit === DASH) return runOf(units, i, end, DASH)
@@ -79,7 +79,7 @@ const multiple = (units: Units, i: number, end: number): number => {
   if (dots > i) return dots
   let j = i
   let pairs = 0
-  while (j + 1 < end && units[j] === DOT && isSpace(units[j + 1]!)) {
+  while (j + 1 < end && units[j] === DOT && units[j + 1] !== NEWLINE && isSpace(units[j + 1]!)) {
     j += 2
     pairs++
   }
@@ -104,7 +104,7 @@ const endsWord = (units: Units, i: number, end: number): boolean => {
   return kind === ENDS || (kind === MAY_END && unit !== COMMA && multiple(units, i, end) > i)
 }
 
-/** The end of the token at `i`, which is no whitespace, in a line that ends at `end`. */
+/** The end of the token at `i`, which is no whitespace. */
 const tokenEnd = (units: Units, i: number, end: number): number => {
   const first = units[i]!
   if (first === DOT || first === DASH) {
@@ -219,58 +219,78 @@ const breaksBetween = (units: Units, start: number, end: number, next: number, n
   return ends
 }
 
-/** Whether some token of `[start, end)` other than the last ends a sentence. Tokens end at newlines. */
+/** Whether some token of `[start, end)` other than the last ends a sentence. */
 const containsBreak = (units: Units, start: number, end: number): boolean => {
   let token = -1
   let last = -1
-  let i = start
-  let line = -1
-  while (true) {
-    while (i < end && isSpace(units[i]!)) i++
-    if (i >= end) return false
-    if (i > line) {
-      line = i
-      while (line < end && units[line] !== NEWLINE) line++
-    }
-    const stop = tokenEnd(units, i, line)
+  for (let i = start; i < end; i++) {
+    if (isSpace(units[i]!)) continue
+    const stop = tokenEnd(units, i, end)
     if (token >= 0 && breaksBetween(units, token, last, i, stop)) return true
     token = i
     last = stop
-    i = stop
+    i = stop - 1
   }
+  return false
+}
+
+// Short contexts come again and again, and are all that a text crammed with marks has: their decisions are remembered.
+const REMEMBERED = 8
+const ENTRIES = 4096
+const contexts = new Uint16Array(ENTRIES * REMEMBERED)
+const lengths = new Uint8Array(ENTRIES)
+const decisions = new Uint8Array(ENTRIES)
+
+const endsIn = (units: Units, start: number, end: number): boolean => {
+  const size = end - start
+  if (size > REMEMBERED) return containsBreak(units, start, end)
+  let hash = size
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ units[i]!, 0x9e3779b1)
+  const entry = (hash ^ (hash >>> 15)) & (ENTRIES - 1)
+  const at = entry * REMEMBERED
+  let i = lengths[entry] === size ? 0 : size + 1
+  while (i < size && contexts[at + i] === units[start + i]) i++
+  if (i !== size) {
+    lengths[entry] = size
+    contexts.set(units.subarray(start, end), at)
+    decisions[entry] = containsBreak(units, start, end) ? 1 : 0
+  }
+  return decisions[entry] === 1
 }
 
 // ---------------------------------------------------------------------------------------------------------- sentences
 
 /**
  * Calls `visit` with every candidate that no later one overlaps: the index of its mark, its context (the word before, the
- * mark and what follows) and where the next sentence would start.
+ * mark and what follows) and where the next sentence would start. Stops when `visit` returns false.
  */
 const eachCandidate = (
   units: Units,
-  visit: (mark: number, contextStart: number, contextEnd: number, nextStart: number) => void
+  from: number,
+  to: number,
+  visit: (mark: number, contextStart: number, contextEnd: number, nextStart: number) => boolean
 ): void => {
   let mark = -1
-  let wordStart = 0
+  let wordStart = from
   let contextEnd = 0
   let nextStart = 0
-  for (let i = 0; i + 1 < units.length; i++) {
+  for (let i = from; i + 1 < to; i++) {
     if (!has(marks, units[i]!)) continue
     let following = i + 1
     let end = i + 2
     if (!has(nonWord, units[i + 1]!)) {
-      while (following < units.length && isSpace(units[following]!)) following++
-      if (following === i + 1 || following === units.length) continue
+      while (following < to && isSpace(units[following]!)) following++
+      if (following === i + 1 || following === to) continue
       end = following
-      while (end < units.length && !isSpace(units[end]!)) end++
+      while (end < to && !isSpace(units[end]!)) end++
     }
     // The word before the mark begins behind the last ASCII whitespace. One that stands first in the stretch since the
     // previous mark is overlooked, as in the reference.
-    const from = Math.max(mark, 0)
+    const stretch = Math.max(mark, from)
     let space = i - 1
-    while (space > from && !has(asciiSpace, units[space]!)) space--
-    const start = space > from ? space + 1 : wordStart
-    if (mark >= 0 && mark <= start) visit(mark, wordStart, contextEnd, nextStart)
+    while (space > stretch && !has(asciiSpace, units[space]!)) space--
+    const start = space > stretch ? space + 1 : wordStart
+    if (mark >= 0 && mark <= start && !visit(mark, wordStart, contextEnd, nextStart)) return
     mark = i
     wordStart = start
     contextEnd = end
@@ -288,48 +308,59 @@ const closing = (units: Units, start: number, end: number): number => {
   return start
 }
 
-/** Calls `visit` with the start and the end of every sentence. A newline alone never ends one. */
-export const eachSentence = (units: Units, visit: (start: number, end: number) => void): void => {
-  let last = units.length
-  while (last > 0 && isSpace(units[last - 1]!)) last--
-  let start = 0
+/**
+ * Calls `visit` with the start and the end of every sentence of the text `[from, to)` until it returns false. A newline alone
+ * never ends a sentence.
+ */
+export const eachSentence = (
+  units: Units,
+  from: number,
+  to: number,
+  visit: (start: number, end: number) => boolean
+): void => {
+  let last = to
+  while (last > from && isSpace(units[last - 1]!)) last--
+  let start = from
+  let more = true
   // The slice before the one being built waits: closing punctuation at the start of the latter is moved into it.
   let pendingStart = 0
   let pendingEnd = -1
-  const slice = (from: number, to: number): void => {
-    let begin = from
+  const slice = (first: number, stop: number): void => {
+    let begin = first
     if (pendingEnd >= 0) {
-      const end = closing(units, from, to)
-      if (end > from) {
-        visit(pendingStart, end)
+      const end = closing(units, first, stop)
+      if (end > first) {
+        more = visit(pendingStart, end)
         begin = end
-        while (begin < to && isSpace(units[begin]!)) begin++
+        while (begin < stop && isSpace(units[begin]!)) begin++
       } else if (pendingEnd > pendingStart) {
-        visit(pendingStart, pendingEnd)
+        more = visit(pendingStart, pendingEnd)
       }
     }
     pendingStart = begin
-    pendingEnd = to
+    pendingEnd = stop
   }
-  eachCandidate(units, (mark, contextStart, contextEnd, nextStart) => {
+  eachCandidate(units, from, to, (mark, contextStart, contextEnd, nextStart) => {
     // A lone ? or ! is a token of its own and always ends a sentence.
-    if (units[mark] === DOT && !containsBreak(units, contextStart, contextEnd)) return
-    slice(start, mark + 1)
-    start = nextStart
+    if (units[mark] !== DOT || endsIn(units, contextStart, contextEnd)) {
+      slice(start, mark + 1)
+      start = nextStart
+    }
+    return more
   })
-  slice(start, last)
-  if (pendingEnd > pendingStart) visit(pendingStart, pendingEnd)
+  if (more) slice(start, last)
+  if (more && pendingEnd > pendingStart) visit(pendingStart, pendingEnd)
 }
 
-/** The sentences as they stand in the text, inner newlines kept. */
-export const sentences = (text: string): Array<string> => {
+/** The sentences as they stand in the text, inner newlines kept. At most `limit` of them are looked for. */
+export const sentences = (text: string, limit = Infinity): Array<string> => {
   const found: Array<string> = []
-  eachSentence(unitsOf(text), (start, end) => found.push(text.slice(start, end)))
+  eachSentence(unitsOf(text), 0, text.length, (start, end) => found.push(text.slice(start, end)) < limit)
   return found
 }
 
 export const countSentences = (text: string): number => {
   let total = 0
-  eachSentence(unitsOf(text), () => total++)
+  eachSentence(unitsOf(text), 0, text.length, () => ++total > 0)
   return total
 }

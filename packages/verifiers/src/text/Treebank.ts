@@ -71,6 +71,8 @@ const precedesLetter = (units: Units, i: number, end: number): boolean => {
   return !"mtsdnMTSDN\u017f".includes(String.fromCodePoint(point))
 }
 
+type Emit = (token: string) => void
+
 // -------------------------------------------------------------------------------------------- clitics and contractions
 
 const clitics = ["'s", "'S", "'m", "'M", "'d", "'D", "'"]
@@ -93,49 +95,52 @@ const tis = /^('t)([i\u0130\u0131][s\u017f])(?![\p{L}\p{N}_])/iu
 const twas = /^('t)(wa[s\u017f])(?![\p{L}\p{N}_])/iu
 
 /** Splits what `pattern` finds at the start of `piece` and returns the rest. */
-const splitStart = (piece: string, pattern: RegExp, out: Array<string>): string => {
+const splitStart = (piece: string, pattern: RegExp, emit: Emit): string => {
   const match = pattern.exec(piece)
   if (match === null) return piece
-  out.push(match[1]!, match[2]!)
+  emit(match[1]!)
+  emit(match[2]!)
   return piece.slice(match[0].length)
 }
 
-const emitOpening = (piece: string, out: Array<string>): void => {
-  const rest = piece.charCodeAt(0) === APOSTROPHE ? splitStart(splitStart(piece, tis, out), twas, out) : piece
-  if (rest !== "") out.push(rest)
+const emitOpening = (piece: string, emit: Emit): void => {
+  const rest = piece.charCodeAt(0) === APOSTROPHE ? splitStart(splitStart(piece, tis, emit), twas, emit) : piece
+  if (rest !== "") emit(rest)
 }
 
-const emitPiece = (piece: string, out: Array<string>): void => {
-  if (!contractionHint.test(piece)) return emitOpening(piece, out)
+const emitPiece = (piece: string, emit: Emit): void => {
+  if (!contractionHint.test(piece)) return emitOpening(piece, emit)
   let done = 0
   for (const match of piece.matchAll(contractions)) {
-    if (match.index > done) emitOpening(piece.slice(done, match.index), out)
-    for (const part of match.slice(1)) if (part !== undefined) emitOpening(part, out)
+    if (match.index > done) emitOpening(piece.slice(done, match.index), emit)
+    for (const part of match.slice(1)) if (part !== undefined) emitOpening(part, emit)
     done = match.index + match[0].length
   }
-  if (done < piece.length) emitOpening(piece.slice(done), out)
+  if (done < piece.length) emitOpening(piece.slice(done), emit)
 }
 
 /** `spaced`: a space, not just any break, follows by the time that apostrophes before spaces are split off. */
-const emitChunk = (chunk: string, spaced: boolean, out: Array<string>): void => {
+const emitChunk = (chunk: string, spaced: boolean, emit: Emit): void => {
   const size = chunk.length
   if (spaced && size > 1 && chunk.charCodeAt(size - 1) === APOSTROPHE && chunk.charCodeAt(size - 2) !== APOSTROPHE) {
-    emitChunk(chunk.slice(0, -1), false, out)
-    out.push("'")
+    emitChunk(chunk.slice(0, -1), false, emit)
+    emit("'")
     return
   }
   const short = chunk.includes("'") ? cliticLength(chunk, clitics) : 0
   const stem = short === 0 ? chunk : chunk.slice(0, -short)
   const long = stem.includes("'") ? cliticLength(stem, longClitics) : 0
-  emitPiece(long === 0 ? stem : stem.slice(0, -long), out)
-  if (long > 0) emitPiece(stem.slice(-long), out)
-  if (short > 0) emitPiece(chunk.slice(-short), out)
+  emitPiece(long === 0 ? stem : stem.slice(0, -long), emit)
+  if (long > 0) emitPiece(stem.slice(-long), emit)
+  if (short > 0) emitPiece(chunk.slice(-short), emit)
 }
 
 // ------------------------------------------------------------------------------------------------------------- chunks
 
-class Scanner {
-  readonly out: Array<string> = []
+/** Tokenizes parts of one text. */
+export class Tokenizer {
+  /** False once the visitor has had enough. */
+  more = true
   readonly #text: string
   readonly #units: Units
   #end = 0
@@ -144,9 +149,14 @@ class Scanner {
   /** The last apostrophe inside a chunk. */
   #apostrophe = -1
 
-  constructor(text: string, units: Units) {
+  readonly #emit: Emit
+
+  constructor(text: string, units: Units, visit: (token: string) => boolean) {
     this.#text = text
     this.#units = units
+    this.#emit = (token) => {
+      if (this.more) this.more = visit(token)
+    }
   }
 
   /** Ends the current chunk before `at`. `spaced` as for `emitChunk`. */
@@ -154,10 +164,10 @@ class Scanner {
     const start = this.#chunk
     if (at <= start) return
     const word = this.#text.slice(start, at)
-    if (this.#apostrophe >= start) emitChunk(word, spaced, this.out)
+    if (this.#apostrophe >= start) emitChunk(word, spaced, this.#emit)
     // No contraction without an apostrophe is shorter than "gonna".
-    else if (at - start < 5) this.out.push(word)
-    else emitPiece(word, this.out)
+    else if (at - start < 5) this.#emit(word)
+    else emitPiece(word, this.#emit)
   }
 
   #isSpacedEarly(at: number): boolean {
@@ -167,13 +177,22 @@ class Scanner {
   /** Emits `token` for the characters from `at` to `next`, between two spaces. */
   #alone(at: number, next: number, token: string): number {
     this.#flush(at, this.#isSpacedEarly(at))
-    this.out.push(token)
+    this.#emit(token)
     this.#chunk = next
     return next
   }
 
-  /** Emits the words of the sentence `[start, end)`. */
-  sentence(start: number, end: number): void {
+  /** Visits the words of `[start, end)`, taken for a text of its own. */
+  range(start: number, end: number): void {
+    eachSentence(this.#units, start, end, this.#each)
+  }
+
+  readonly #each = (start: number, end: number): boolean => {
+    this.#sentence(start, end)
+    return this.more
+  }
+
+  #sentence(start: number, end: number): void {
     const text = this.#text
     const units = this.#units
     const period = finalPeriod(units, start, end)
@@ -184,7 +203,7 @@ class Scanner {
     /** The index of a separator taken along by the one before it. */
     let taken = -1
     let i = start
-    while (i < end) {
+    while (i < end && this.more) {
       const unit = units[i]!
       const kind = traitsOf(unit) & KIND
       if (kind === PLAIN) {
@@ -241,10 +260,32 @@ class Scanner {
   }
 }
 
-/** The words of a text, sentence by sentence. Straight quotes become `` or ''. */
-export const tokens = (text: string): Array<string> => {
-  const units = unitsOf(text)
-  const scanner = new Scanner(text, units)
-  eachSentence(units, (start, end) => scanner.sentence(start, end))
-  return scanner.out
+/**
+ * Calls `visit` with the words of a text, sentence by sentence, until it returns false. Straight quotes become `` or ''.
+ */
+export const eachToken = (text: string, visit: (token: string) => boolean): void =>
+  new Tokenizer(text, unitsOf(text), visit).range(0, text.length)
+
+/** The words of a text, at most `limit` of them. */
+export const tokens = (text: string, limit = Infinity): Array<string> => {
+  const found: Array<string> = []
+  eachToken(text, (token) => found.push(token) < limit)
+  return found
+}
+
+/** Whether every word of a text is as it should be. */
+export const everyToken = (text: string, holds: (token: string) => boolean): boolean => {
+  let all = true
+  eachToken(text, (token) => all = holds(token))
+  return all
+}
+
+/** The number of words that are as wanted, of which no more than `limit` are looked for. */
+export const countTokens = (text: string, wanted: (token: string) => boolean, limit = Infinity): number => {
+  let total = 0
+  eachToken(text, (token) => {
+    if (wanted(token)) total++
+    return total < limit
+  })
+  return total
 }

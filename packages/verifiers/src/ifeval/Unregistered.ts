@@ -1,0 +1,83 @@
+// Four instructions that IFEval's reference implements and tests but leaves out of its registry and its data.
+import { integer, kwargs, listOf, phrase, text } from "../Kwargs.ts"
+import { isSpace, strip } from "../text/Characters.ts"
+import { list, quoted } from "../text/Phrases.ts"
+import { regexSentences } from "../text/RegexSentences.ts"
+import { eachExact } from "../text/Search.ts"
+import { words } from "../text/Words.ts"
+import { verifier, type VerifierTable } from "../Verifier.ts"
+
+/** Whether some line, leading whitespace aside, starts with `starter`. */
+const startsLine = (text: string, starter: string): boolean => {
+  let found = false
+  eachExact(text, starter, (start) => {
+    let i = start
+    while (i > 0 && isSpace(text.charCodeAt(i - 1)) && text[i - 1] !== "\n") i--
+    found = i === 0 || text[i - 1] === "\n"
+    return !found
+  })
+  return found
+}
+
+/** The text without what stands from the first to the last asterisk of each line, or undefined without two asterisks. */
+const withoutChanges = (text: string): string | undefined => {
+  let changed = false
+  const lines = text.split("\n").map((line) => {
+    const first = line.indexOf("*")
+    const last = line.lastIndexOf("*")
+    if (first === last) return line
+    changed = true
+    return line.slice(0, first) + line.slice(last + 1)
+  })
+  return changed ? lines.join("\n") : undefined
+}
+
+const countAll = (items: ReadonlyArray<string>): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1)
+  return counts
+}
+
+/** The number of words, lower case, that both texts have. */
+const sharedWords = (a: string, b: string): number => {
+  const counts = countAll(words(a.toLowerCase()))
+  let shared = 0
+  for (const [word, count] of countAll(words(b.toLowerCase()))) shared += Math.min(count, counts.get(word) ?? 0)
+  return shared
+}
+
+export const unregistered = {
+  "multi-turn:constrained_start": verifier(kwargs({ starter: phrase }), {
+    describe: ({ starter }) => `Start the response with ${quoted(starter)}.`,
+    check: (response, { starter }) => startsLine(response, strip(starter))
+  }),
+  "keywords:key_sentences": verifier(kwargs({ key_sentences: listOf(phrase), num_sentences: integer() }), {
+    describe: ({ key_sentences, num_sentences }) => `Include exactly ${num_sentences} of these sentences: ${list(key_sentences)}.`,
+    check: (response, { key_sentences, num_sentences }) => {
+      const sentences = new Set(regexSentences(response))
+      return key_sentences.filter((sentence) => sentences.has(sentence)).length === num_sentences
+    }
+  }),
+  // The reference raises on a response without asterisks.
+  "detectable_format:rephrase": verifier(
+    kwargs({ original_message: text }, {
+      holds: ({ original_message }) => withoutChanges(original_message) !== undefined,
+      message: "original_message has nothing between asterisks to change"
+    }),
+    {
+      describe: ({ original_message }) => `Rephrase only what stands between asterisks: ${original_message}`,
+      check: (response, { original_message }) => withoutChanges(response) === withoutChanges(original_message)
+    }
+  ),
+  "detectable_content:rephrase_paragraph": verifier(
+    kwargs({ original_paragraph: text, low: integer(), high: integer() }),
+    {
+      describe: ({ high, low, original_paragraph }) =>
+        `Rephrase this paragraph with between ${low} and ${high} of the same words: ${original_paragraph}`,
+      check: (response, { high, low, original_paragraph }) => {
+        const shared = sharedWords(response, original_paragraph)
+        return shared >= low && shared <= high
+      }
+    }
+  )
+} satisfies VerifierTable
