@@ -3,7 +3,7 @@ import { decodeModel, fromModel } from "@ifrl/onnx"
 import { generateArtifacts, hasCudaKernel, type LossName, nodesWithoutCudaKernel } from "../src/index.ts"
 import { decoder, type Sizes } from "./decoder.ts"
 
-const sizes: Sizes = { V: 64, D: 16, L: 2, H: 4, K: 2, E: 4, F: 24, tied: true }
+const sizes: Sizes = { V: 64, D: 16, L: 1, H: 4, K: 2, E: 4, F: 24, tied: true }
 
 const emitted = (type: "float32" | "float16" | "bfloat16", loss: LossName, recompute: boolean) => {
   const model = decoder({ ...sizes, ...(loss === "classification" ? { classes: 2 } : {}) }, { type, recompute })

@@ -1,5 +1,5 @@
 import { type TensorData, tensorData } from "@ifrl/onnx"
-import { Runtime, type Session, type SessionOptions, Tensor } from "@ifrl/runtime"
+import { Runtime, type RuntimeOptions, type Session, type SessionOptions, Tensor } from "@ifrl/runtime"
 import { Exit, ManagedRuntime, Scope } from "effect"
 import type { Runner } from "../src/index.ts"
 
@@ -17,9 +17,9 @@ export const f64 = (dims: ReadonlyArray<number>, values: ArrayLike<number>): Ten
 export const i64 = (dims: ReadonlyArray<number>, values: ArrayLike<number>): TensorData => tensorData("int64", dims, values)
 
 /** Sessions of one test file, released by `close`. */
-export const ortRunner = (options: SessionOptions = {}) => {
+export const ortRunner = (options: SessionOptions = {}, layer: RuntimeOptions = {}) => {
   const scope = Scope.makeUnsafe()
-  const managed = ManagedRuntime.make(Runtime.layer({ threads: 2 }))
+  const managed = ManagedRuntime.make(Runtime.layer({ threads: 1, ...layer }))
   const session = (model: Uint8Array): Promise<Session> =>
     managed.runPromise(Runtime.use((runtime) => runtime.session(model, options)).pipe(Scope.provide(scope)))
   const runner: Runner = async (model) => {
