@@ -20,7 +20,23 @@ interface Vector {
   readonly langdetect_seed0: ReadonlyArray<readonly [language: string, probability: number]> | null
 }
 
-const UNSTABLE: ReadonlyArray<string> = []
+/** Beginnings of the texts whose language the reference itself does not decide the same way under every seed. */
+const UNSTABLE: ReadonlyArray<string> = [
+  "1. *ABIGAIL SMITH*\n2. BENJAMIN",
+  "My answer is no.",
+  "I APOLOGIZE, BUT I COULD NOT F",
+  "<<emerald isle's gentle glow>>",
+  "{\n  \"nickname\": \"Staffy\"\n}",
+  "SHELDON, SHELDON, SHELDON, SHE",
+  "\"oceanfront estates\"",
+  "<<the emerald isle>>\nglistenin",
+  "[Section 1: Description of Cau",
+  "1. *FAVORITE NAME 1*\n2. *FAVOR",
+  "```json\n{\n  \"nickname\": \"Staff",
+  "(A) THE PRACTICE OF USING THE ",
+  "1. AARON\n2. ABEL\n3. ABIGAIL\n4.",
+  "A.B.C. Co. Ltd. filed. Inc. ma"
+]
 
 describeWithData("low-level vectors of the Python reference", () => {
   const vectors = readLines<Vector>("nltk/lowlevel_vectors.jsonl")
