@@ -38,7 +38,7 @@ export const verifier = <K>(
 export class VerifierError extends Error {
   readonly _tag = "VerifierError"
   readonly id: string
-  readonly kind: "UnknownVerifier" | "InvalidKwargs" | "InvalidResponse"
+  readonly kind: "UnknownVerifier" | "InvalidKwargs" | "InvalidResponse" | "Undecidable"
   readonly issues: ReadonlyArray<Issue>
 
   constructor(options: {

@@ -1,4 +1,4 @@
-export * from "./Answer.ts"
+export * from "./answers/index.ts"
 export * from "./collie/Constraint.ts"
 export * from "./followbench/index.ts"
 export * from "./ifbench/index.ts"
