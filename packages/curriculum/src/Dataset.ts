@@ -61,17 +61,16 @@ const checkAligned = (row: PromptRow): Result.Result<PromptRow, PromptError> => 
   return Result.succeed(row)
 }
 
-const remedies: Record<VerifierError["kind"], string> = {
-  UnknownVerifier: "use the id of a verifier, or begin the ids of constraints that no rule checks with \"soft:\"",
-  InvalidKwargs: "give the constraint the arguments that its verifier requires",
-  InvalidResponse: "give the response as a string"
-}
+const remedyOf = ({ kind }: VerifierError): string =>
+  kind === "UnknownVerifier"
+    ? "use the id of a verifier, or begin the ids of constraints that no rule checks with \"soft:\""
+    : "give the constraint the arguments that its verifier requires"
 
 const checkConstraint = (row: string, constraint: string, kwargs: Kwargs): Result.Result<void, PromptError> => {
   if (isSoft(constraint)) return Result.succeed(undefined)
   const prepared = prepare({ id: constraint, kwargs })
   return prepared instanceof VerifierError
-    ? problem(prepared.message, remedies[prepared.kind], { row, constraint, cause: prepared })
+    ? problem(prepared.message, remedyOf(prepared), { row, constraint, cause: prepared })
     : Result.succeed(undefined)
 }
 
