@@ -1,7 +1,7 @@
 /**
- * Keys and values of several sequences. Each layer has a buffer for keys and one for values, laid out as [rows, K, S, E]
- * for an S that follows the longest sequence: a step attends over the whole of S, so S is as short as it can be, and grows in
- * strides because every change of S moves what is cached. Memory is committed as it is first touched.
+ * Keys and values of several sequences. Each layer has a buffer for keys and one for values, laid out as [rows, K, S,
+ * E] for an S that follows the longest sequence: a step attends over the whole of S, so S is as short as it can be, and
+ * grows in strides because every change of S moves what is cached. Memory is committed as it is first touched.
  */
 import type { DecoderConfig } from "@ifrl/models"
 import { Tensor, type TensorType } from "@ifrl/runtime"

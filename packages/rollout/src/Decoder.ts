@@ -1,10 +1,13 @@
 /**
- * The decode step as the host drives it: sessions, the caches of running rows and of prompts, and the small tensors that
- * carry tokens in and out. Memory is bound once; a binding changes only when the number of rows or the cache's S does.
+ * The decode step as the host drives it: sessions, the caches of running rows and of prompts, and the small tensors
+ * that carry tokens in and out. Memory is bound once; a binding changes only when the number of rows or the cache's S
+ * does.
  */
 import type { DecoderConfig } from "@ifrl/models"
 import { encodeModel } from "@ifrl/onnx"
-import { type Binding, type Io, Runtime, type RuntimeError, type Session, type SessionOptions, Tensor } from "@ifrl/runtime"
+import {
+  type Binding, type Io, Runtime, type RuntimeError, type Session, type SessionOptions, Tensor
+} from "@ifrl/runtime"
 import { Effect, type Scope } from "effect"
 import { Cache, capacityFor } from "./Cache.ts"
 import { cacheNames, generateGraph } from "./GenerateGraph.ts"
@@ -96,16 +99,22 @@ export class Decoder {
     this.#step = stepTensors(options.rows, 1, 1)
   }
 
-  static readonly make = (options: DecoderOptions): Effect.Effect<Decoder, RolloutError | RuntimeError, Runtime | Scope.Scope> =>
+  static readonly make = (
+    options: DecoderOptions
+  ): Effect.Effect<Decoder, RolloutError | RuntimeError, Runtime | Scope.Scope> =>
     Effect.gen(function*() {
       const runtime = yield* Runtime
       const elementType = yield* elementTypeOf(options)
       const { config, maxLength, rows } = options
       const decoder = new Decoder(options, elementType)
-      const forms: ReadonlyArray<Projection> = rows >= columns.from && runtime.device === "cpu" ? ["rows", "columns"] : ["rows"]
+      const both = rows >= columns.from && runtime.device === "cpu"
+      const forms: ReadonlyArray<Projection> = both ? ["rows", "columns"] : ["rows"]
       for (const projection of forms) {
-        const session = yield* runtime.session(encodeModel(generateGraph(config, { elementType, maxLength, projection })), {
+        const graph = generateGraph(config, { elementType, maxLength, projection })
+        const session = yield* runtime.session(encodeModel(graph), {
           name: `generate (${projection})`,
+          // A step is hundreds of small nodes, and nothing else runs meanwhile.
+          spinning: true,
           ...options.session
         })
         decoder.#bound.set(projection, {
@@ -152,8 +161,8 @@ export class Decoder {
   }
 
   /**
-   * Puts prompts into `prompts`, a row each, and samples `draws` first tokens of each, [B, G]. `uniforms` holds two for every
-   * draw. Prompts longer than a run may take go in slice by slice.
+   * Puts prompts into `prompts`, a row each, and samples `draws` first tokens of each, [B, G]. `uniforms` holds two for
+   * every draw. Prompts longer than a run may take go in slice by slice.
    */
   readonly prefill = Effect.fnUntraced(
     { self: this as Decoder },

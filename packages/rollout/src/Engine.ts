@@ -3,14 +3,15 @@
  * completions, whose rows start as copies of it; rows that finish are handed to the next in the queue, and when there
  * is none, the last row moves into the gap and the batch becomes smaller.
  *
- * What a completion contains depends on its prompt, its key, id and index, and the weights, not on what is beside it: but for
- * the rounding of matrix products, whose order of summation follows the number of rows.
+ * What a completion contains depends on its prompt, its key, id and index, and the weights, not on what is beside it:
+ * but for the rounding of matrix products, whose order of summation follows the number of rows.
  */
 import { philox, type RuntimeError } from "@ifrl/runtime"
 import { Clock, Effect } from "effect"
 import type { Decoder, Drawn, Row } from "./Decoder.ts"
 import {
-  type Completion, firstRow, type GenerateEvent, type GenerateOptions, type GenerateRequest, type Progress, refusal, type StopReason
+  type Completion, firstRow, type GenerateEvent, type GenerateOptions, type GenerateRequest, type Progress, refusal,
+  type StopReason
 } from "./Request.ts"
 import { RolloutError } from "./RolloutError.ts"
 
@@ -31,7 +32,9 @@ interface Ready {
   readonly prompt: number
 }
 
-/** Prompts beyond those that rows are free for are prefilled along up to this many tokens, where products get efficient. */
+/**
+ * Prompts beyond those that rows are free for are prefilled along up to this many tokens, where products get efficient.
+ */
 const prefillAhead = 256
 
 const completionOf = (sequence: Sequence, stopReason: StopReason): Completion => ({
@@ -136,7 +139,8 @@ export class Generation {
     const logProb = drawn.logProbs[at]!
     const samplingLogProb = drawn.samplingLogProbs[at]!
     const { index, request, tokens } = sequence
-    this.#events.push({ _tag: "Token", promptId: request.id, index, position: tokens.length, token, logProb, samplingLogProb })
+    const position = tokens.length
+    this.#events.push({ _tag: "Token", promptId: request.id, index, position, token, logProb, samplingLogProb })
     this.#tokens++
     tokens.push(token)
     sequence.logProbs.push(logProb)
@@ -202,7 +206,8 @@ export class Generation {
     const draws = Math.max(...batch.map(({ count = 1 }) => count))
     const groups = batch.map((request) => sequencesOf(request, this.#decoder, this.#greedy))
     const uniforms = new Float32Array(batch.length * draws * 2)
-    groups.forEach((group, row) => group.forEach((sequence, i) => uniforms.set(sequence.uniforms.subarray(0, 2), 2 * (row * draws + i))))
+    groups.forEach((group, row) =>
+      group.forEach((sequence, i) => uniforms.set(sequence.uniforms.subarray(0, 2), 2 * (row * draws + i))))
     const drawn = yield* this.#decoder.prefill(batch.map(({ promptTokens }) => promptTokens), draws, uniforms)
     for (const [prompt, group] of groups.entries()) {
       const at = (i: number) => prompt * draws + i
@@ -214,9 +219,9 @@ export class Generation {
   })
 }
 
-const sequencesOf = (request: GenerateRequest, { options: { maxLength } }: Decoder, greedy: boolean): Array<Sequence> => {
+const sequencesOf = (request: GenerateRequest, decoder: Decoder, greedy: boolean): Array<Sequence> => {
   const length = request.promptTokens.length
-  const maxTokens = Math.min(request.maxTokens, maxLength - length)
+  const maxTokens = Math.min(request.maxTokens, decoder.options.maxLength - length)
   const row = firstRow(request.id)
   return Array.from({ length: request.count ?? 1 }, (_, index): Sequence => ({
     request,
@@ -228,14 +233,17 @@ const sequencesOf = (request: GenerateRequest, { options: { maxLength } }: Decod
     length,
     limit: length + maxTokens,
     next: 0,
-    uniforms: greedy ? new Float32Array(2 * maxTokens) : philox({ ...request.key, row: (row + index) % 2 ** 32 }, 2 * maxTokens),
+    uniforms: greedy
+      ? new Float32Array(2 * maxTokens)
+      : philox({ ...request.key, row: (row + index) % 2 ** 32 }, 2 * maxTokens),
     drawn: 0
   }))
 }
 
 /** Fails for the first sequence whose draw has no finite log-probability. */
-const checkFinite = (sequences: ReadonlyArray<Sequence>, { logProbs, samplingLogProbs }: Drawn, at: (i: number) => number) => {
-  const bad = sequences.find((_, i) => !Number.isFinite(logProbs[at(i)]) || !Number.isFinite(samplingLogProbs[at(i)]))
+const checkFinite = (sequences: ReadonlyArray<Sequence>, drawn: Drawn, at: (i: number) => number) => {
+  const finite = (i: number) => Number.isFinite(drawn.logProbs[i]) && Number.isFinite(drawn.samplingLogProbs[i])
+  const bad = sequences.find((_, i) => !finite(at(i)))
   return bad === undefined ? Effect.void : Effect.fail(new RolloutError({
     operation: "run",
     subject: `${JSON.stringify(bad.request.id)}, completion ${bad.index}, token ${bad.tokens.length}`,

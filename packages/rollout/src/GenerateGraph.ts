@@ -1,12 +1,12 @@
 /**
- * The decode step, `generate_model.onnx`: T new tokens of B rows go in, keys and values go to their places in a cache, and
- * the token after one of the T comes out, sampled. T > 1 is the prefill of right-padded prompts (or of a slice of long
- * ones), T = 1 is decoding. Rows stand at positions of their own, so ragged batches need no padding mask: a position sees
- * the cache up to itself, and what padding wrote further on is overwritten before anything can see it.
+ * The decode step, `generate_model.onnx`: T new tokens of B rows go in, keys and values go to their places in a cache,
+ * and the token after one of the T comes out, sampled. T > 1 is the prefill of right-padded prompts (or of a slice of
+ * long ones), T = 1 is decoding. Rows stand at positions of their own, so ragged batches need no padding mask: a
+ * position sees the cache up to itself, and what padding wrote further on is overwritten before anything can see it.
  *
  * Past and present of a layer are meant to be one buffer, bound as input and as output: ScatterND then writes the new
  * entries in place. Attention is two batched products with the query heads of a group side by side. ONNX Runtime's
- * GroupQueryAttention walks heads one by one, took 3 to 4 times as long on CPU, and has no fp32 kernel on CUDA.
+ * GroupQueryAttention walks heads one by one, took about twice as long on CPU, and has no fp32 kernel on CUDA.
  */
 import { type DecoderConfig, decoderParameters, ropeTables, ropeValues } from "@ifrl/models"
 import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
@@ -33,10 +33,11 @@ export const cacheNames = (layers: number): ReadonlyArray<{ readonly past: strin
   }))).flat()
 
 /**
- * Inputs: `input_ids` [B, T] int64; `past_lengths` [B] int64, tokens already in a row's cache; `last_token` [B] int64, which of
- * the T to sample after; `uniforms` [B, G, 2]; the scalars of sampling; parameters by their Hugging Face names;
- * `past_key_values.{l}.key|value` [B, K, S, E]. Outputs: `tokens` [B, G] int64, `log_probs` and `sampling_log_probs` [B, G]
- * float32, `present.{l}.key|value` [B, K, S, E]. S may be any length up to `maxLength` that holds every position in use.
+ * Inputs: `input_ids` [B, T] int64; `past_lengths` [B] int64, tokens already in a row's cache; `last_token` [B] int64,
+ * which of the T to sample after; `uniforms` [B, G, 2]; the scalars of sampling; parameters by their Hugging Face
+ * names; `past_key_values.{l}.key|value` [B, K, S, E]. Outputs: `tokens` [B, G] int64, `log_probs` and
+ * `sampling_log_probs` [B, G] float32, `present.{l}.key|value` [B, K, S, E]. S may be any length up to `maxLength` that
+ * holds every position in use.
  */
 export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptions): Graph => {
   const { headDim: E, heads: H, hiddenSize: D, kvHeads: K, layers: L, vocabSize: V } = config
@@ -53,7 +54,9 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   const lastToken = g.input("last_token", "int64", ["B"])
   const uniforms = g.input("uniforms", "float32", ["B", "G", 2])
   const [temperature, topK, topP, minP] = samplingScalars.map(({ name, type }) => g.input(name, type, []))
-  const parameters = new Map(decoderParameters(config).map(({ name, shape }) => [name, g.input(name, elementType, shape)]))
+  const parameters = new Map(
+    decoderParameters(config).map(({ name, shape }) => [name, g.input(name, elementType, shape)])
+  )
   const weight = (name: string) => parameters.get(name)!
   const embedding = weight("model.embed_tokens.weight")
 
@@ -115,9 +118,13 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     presents.push(allKeys, allValues)
     seen ??= sight(allKeys)
     const grouped = g.op("Transpose", [reshape(queries!, shapes.query)], { perm: [0, 2, 3, 1, 4] })
-    const scores = g.op("FusedMatMul", [reshape(grouped, shapes.queries), allKeys], { transB: 1, alpha: float(E ** -0.5) })
+    const scores = g.op("FusedMatMul", [reshape(grouped, shapes.queries), allKeys], {
+      transB: 1,
+      alpha: float(E ** -0.5)
+    })
     const masked = g.op("Add", [cast(reshape(scores, seen.scores), "float32"), seen.mask])
-    const floor = g.op("Sub", [g.op("ReduceMax", [masked, ints(-1)], { keepdims: 1 }), g.constant("float32", negligible)])
+    const greatest = g.op("ReduceMax", [masked, ints(-1)], { keepdims: 1 })
+    const floor = g.op("Sub", [greatest, g.constant("float32", negligible)])
     const softmax = g.op("Softmax", [g.op("Max", [masked, floor])], { axis: -1 })
     const weights = reshape(cast(softmax, elementType), seen.flat)
     const context = g.op("Transpose", [reshape(g.op("MatMul", [weights, allValues]), shapes.context)], {

@@ -1,7 +1,8 @@
 /**
- * How a decode step multiplies by a weight [out, in] that is a graph input, which ONNX Runtime can't pack ahead of time.
- * `rows` keeps activations as [N, width] and computes x W^T; `columns` keeps them as [width, N] and computes W x^T, which
- * spares the packing of W and is faster from about 4 to 128 rows on CPU, at the price of a transpose around what needs rows.
+ * How a decode step multiplies by a weight [out, in] that is a graph input, which ONNX Runtime can't pack ahead of
+ * time. `rows` keeps activations as [N, width] and computes x W^T; `columns` keeps them as [width, N] and computes W
+ * x^T, which spares the packing of W and is faster from about 4 to 128 rows on CPU, at the price of a transpose around
+ * what needs rows.
  */
 import { float, type Graph, type Value } from "@ifrl/onnx"
 

@@ -20,7 +20,10 @@ export interface GenerateRequest {
 export interface GenerateOptions extends Sampling {
   /** Tokens that end a completion. Default none. */
   readonly stopTokens?: ReadonlyArray<number>
-  /** Generation ends early, with what there is, when this effect completes. It is interrupted when generation ends first. */
+  /**
+   * Generation ends early, with what there is, when this effect completes. It is interrupted when generation ends
+   * first.
+   */
   readonly until?: Effect.Effect<unknown>
   /** Called after every step. */
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
@@ -47,7 +50,9 @@ export interface Completion {
   readonly index: number
   /** The stop token included. */
   readonly tokens: Int32Array
-  /** Log-probability of each token at temperature 1 over the whole vocabulary: what training calls the old log-probs. */
+  /**
+   * Log-probability of each token at temperature 1 over the whole vocabulary: what training calls the old log-probs.
+   */
   readonly logProbs: Float32Array
   /** Log-probability of each token under the distribution it was sampled from; 0 where the choice was greedy. */
   readonly samplingLogProbs: Float32Array
@@ -81,7 +86,11 @@ interface Limits {
   readonly maxLength: number
 }
 
-type Check<A> = readonly [fails: (value: A, limits: Limits) => boolean, reason: (value: A, limits: Limits) => string, remedy: string]
+type Check<A> = readonly [
+  fails: (value: A, limits: Limits) => boolean,
+  reason: (value: A, limits: Limits) => string,
+  remedy: string
+]
 
 const isCount = (x: number) => Number.isSafeInteger(x) && x >= 1
 const isSeed = (x: number) => Number.isSafeInteger(x) && x >= 0
@@ -92,7 +101,7 @@ const requestChecks: ReadonlyArray<Check<GenerateRequest>> = [
   [({ promptTokens }) => promptTokens.length === 0, () => "the prompt is empty", "Give at least one token"],
   [
     ({ promptTokens }, { maxLength }) => promptTokens.length >= maxLength,
-    ({ promptTokens }, { maxLength }) => `the prompt has ${promptTokens.length} tokens and the context holds ${maxLength}`,
+    ({ promptTokens: { length } }, { maxLength }) => `the prompt has ${length} tokens and the context holds ${maxLength}`,
     "Shorten the prompt, leaving room for at least one token, or give the layer a larger maxLength"
   ],
   [
@@ -123,8 +132,16 @@ const samplingChecks: Readonly<Record<string, Check<GenerateOptions>>> = {
     ({ topK }) => `${topK} is no number of tokens`,
     "Use an integer from 1 on, or 0 to keep all"
   ],
-  topP: [({ topP = 1 }) => !(topP > 0 && topP <= 1), ({ topP }) => `${topP} is outside (0, 1]`, "Use 1 to keep all tokens"],
-  minP: [({ minP = 0 }) => !(minP >= 0 && minP <= 1), ({ minP }) => `${minP} is outside [0, 1]`, "Use 0 to keep all tokens"],
+  topP: [
+    ({ topP = 1 }) => !(topP > 0 && topP <= 1),
+    ({ topP }) => `${topP} is outside (0, 1]`,
+    "Use 1 to keep all tokens"
+  ],
+  minP: [
+    ({ minP = 0 }) => !(minP >= 0 && minP <= 1),
+    ({ minP }) => `${minP} is outside [0, 1]`,
+    "Use 0 to keep all tokens"
+  ],
   stopTokens: [
     ({ stopTokens = [] }, { vocabSize }) => stopTokens.some((t) => !Number.isSafeInteger(t) || t < 0 || t >= vocabSize),
     ({ stopTokens }, { vocabSize }) => `[${stopTokens}] has an id that is not in 0..${vocabSize - 1}`,
@@ -138,18 +155,19 @@ export const refusal = (
   options: GenerateOptions,
   limits: Limits
 ): RolloutError | undefined => {
-  for (const [subject, [fails, reason, remedy]] of Object.entries(samplingChecks)) {
-    if (fails(options, limits)) return new RolloutError({ operation: "sampling", subject, reason: reason(options, limits), remedy })
+  const error = (operation: string, subject: string, reason: string, remedy: string) =>
+    new RolloutError({ operation, subject, reason, remedy })
+  for (const [name, [fails, reason, remedy]] of Object.entries(samplingChecks)) {
+    if (fails(options, limits)) return error("sampling", name, reason(options, limits), remedy)
   }
   const ids = new Set<string>()
   for (const request of requests) {
     const subject = JSON.stringify(request.id)
     for (const [fails, reason, remedy] of requestChecks) {
-      if (fails(request, limits)) return new RolloutError({ operation: "request", subject, reason: reason(request, limits), remedy })
+      if (fails(request, limits)) return error("request", subject, reason(request, limits), remedy)
     }
     if (ids.has(request.id)) {
-      const [reason, remedy] = ["the id was given twice", "Give every request an id of its own, and count for several completions"]
-      return new RolloutError({ operation: "request", subject, reason, remedy })
+      return error("request", subject, "the id was given twice", "Give each request its own id; count asks for several")
     }
     ids.add(request.id)
   }

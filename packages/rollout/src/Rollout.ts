@@ -16,7 +16,7 @@ export interface RolloutLayerOptions {
   readonly maxLength?: number
   /** Most tokens, padding included, of a prefill run. Default 2,048. */
   readonly prefillTokens?: number
-  /** Settings of the sessions that decode. */
+  /** Settings of the sessions that decode. Their threads spin between nodes unless `spinning` is false. */
   readonly session?: SessionOptions
 }
 
@@ -42,7 +42,8 @@ export class Rollout extends Context.Service<Rollout, {
       Rollout,
       Effect.gen(function*() {
         const { config } = options.model
-        const maxLength = yield* positive("maxLength", options.maxLength ?? Math.min(config.maxPositions, 2048), config.maxPositions)
+        const { maxPositions } = config
+        const maxLength = yield* positive("maxLength", options.maxLength ?? Math.min(maxPositions, 2048), maxPositions)
         const decoder = yield* Effect.catchTag(
           Decoder.make({
             ...options.model,
@@ -79,7 +80,12 @@ export class Rollout extends Context.Service<Rollout, {
 const positive = (subject: string, value: number, limit = 2 ** 31): Effect.Effect<number, RolloutError> =>
   Number.isSafeInteger(value) && value > 0 && value <= limit
     ? Effect.succeed(value)
-    : Effect.fail(new RolloutError({ operation: "layer", subject, reason: `it is ${value}`, remedy: `Use an integer from 1 to ${limit}` }))
+    : Effect.fail(new RolloutError({
+      operation: "layer",
+      subject,
+      reason: `it is ${value}`,
+      remedy: `Use an integer from 1 to ${limit}`
+    }))
 
 /** The stream of one call; its scope ends what watches `until`. */
 const events = Effect.fnUntraced(function*(

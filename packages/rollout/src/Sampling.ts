@@ -1,14 +1,14 @@
 /**
- * Sampling as a graph: the next token of B rows from their logits, G draws a row, from fed uniforms. Temperature, top-k,
- * top-p and min-p are run-time scalars, applied in that order, as Hugging Face transformers does.
+ * Sampling as a graph: the next token of B rows from their logits, G draws a row, from fed uniforms. Temperature,
+ * top-k, top-p and min-p are run-time scalars, applied in that order, as Hugging Face transformers does.
  *
- * Without top-k and top-p, tokens come from the inverse of the cumulative distribution in two levels: a block of 128 ids by
- * the first uniform, an id of the block by the second. An fp32 cumulative sum over a whole vocabulary ends short of 1 and
- * would hand the missing mass to the last id; here each level is measured against its own total.
+ * Without top-k and top-p, tokens come from the inverse of the cumulative distribution in two levels: a block of 128
+ * ids by the first uniform, an id of the block by the second. An fp32 cumulative sum over a whole vocabulary ends short
+ * of 1 and would hand the missing mass to the last id; here each level is measured against its own total.
  *
- * With them, candidates are sorted: the top k, or for top-p the top 1,024 (256 for vocabularies below 16,384). All three
- * filters keep a prefix of that order. If the nucleus of any row goes beyond those candidates, the step sorts the whole
- * vocabulary instead, so the result is exact and only slower. Ties go to the lower id.
+ * With them, candidates are sorted: the top k, or for top-p the top 1,024 (256 for vocabularies below 16,384). All
+ * three filters keep a prefix of that order. If the nucleus of any row goes beyond those candidates, the step sorts the
+ * whole vocabulary instead, so the result is exact and only slower. Ties go to the lower id.
  */
 import { type ElementType, type Graph, type Value } from "@ifrl/onnx"
 import { negligible } from "./Negligible.ts"
@@ -152,7 +152,9 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
     return [tokens, g.op("Sub", [logMass, g.op("Log", [e.sum(sums, 1, 1)])])]
   }
 
-  /** The k largest: log masses [B, k] falling, their ids, masses and cumulative masses in float64, top-p's mass [B, 1]. */
+  /**
+   * The k largest: log masses [B, k] falling, their ids, masses and cumulative masses in float64, top-p's mass [B, 1].
+   */
   const sorted = (g: Graph, k: Value) => {
     const e = emitter(g)
     const [values, ids] = g.ops("TopK", [shifted, k], 2, { axis: 1 })

@@ -8,7 +8,9 @@ import { argMax, logitsOf, logSoftmax, randomParameters, tiny } from "./support/
 
 const prompts = [[5, 17, 200, 3, 3, 42, 99], [1], [7, 250, 13], [9, 9, 9, 9, 9]]
 
-/** Feeds slices of right-padded rows, greedily samples after each row's last token, then decodes `steps` more tokens. */
+/**
+ * Feeds slices of right-padded rows, greedily samples after each row's last token, then decodes `steps` more tokens.
+ */
 const generate = (config: DecoderConfig, projection: Projection, options: {
   readonly rows: ReadonlyArray<ReadonlyArray<number>>
   readonly steps: number

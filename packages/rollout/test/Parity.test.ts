@@ -1,4 +1,6 @@
-/** Generation against what transformers computed (fixtures of @ifrl/models) and against the graph that training uses. */
+/**
+ * Generation against what transformers computed (fixtures of @ifrl/models) and against the graph that training uses.
+ */
 import { fileURLToPath } from "node:url"
 import { NodeServices } from "@effect/platform-node"
 import { describe, expect, test } from "@jest/globals"

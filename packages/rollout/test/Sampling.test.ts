@@ -69,7 +69,9 @@ const distribution = (logits: Float32Array, { minP = 0, temperature = 1, topK = 
   return probabilities
 }
 
-/** Chi-square statistic of counts against probabilities, over cells of at least `least` expected draws, as a z-score. */
+/**
+ * Chi-square statistic of counts against probabilities, over cells of at least `least` expected draws, as a z-score.
+ */
 const zScore = (counts: ReadonlyArray<number>, probabilities: ReadonlyArray<number>, draws: number, least = 10): number => {
   let [chi, cells, count, expected] = [0, 0, 0, 0]
   probabilities.forEach((p, i) => {
