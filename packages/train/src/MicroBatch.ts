@@ -21,10 +21,12 @@ export interface MicroBatch {
   readonly T: number
   /** B x T, zero where padded. */
   readonly inputIds: BigInt64Array
-  /** B x T, the token predicted at each position; zero where there is no loss. */
+  /** B x T, the token predicted at each position; zero where there is no loss. Of a classification B, the class of each row. */
   readonly labels: BigInt64Array
-  /** B x T each, zero where there is no loss. */
+  /** B x T each, zero where there is no loss; of a classification B each. */
   readonly fields: Readonly<Record<string, Float32Array>>
+  /** B, the token of each row that is classified; in classifications only. */
+  readonly positions?: BigInt64Array
 }
 
 /** Limits of one micro-batch. */

@@ -17,6 +17,8 @@ export interface BatchOutputs {
   readonly entropy: Float32Array
   /** Further sums of the loss: clip fractions, KL, each weighted like the loss. */
   readonly metrics: Readonly<Record<string, number>>
+  /** B x classes, of a classification; its log-probs and entropy are empty. */
+  readonly logits?: Float32Array
 }
 
 /** One optimizer update. */
@@ -130,27 +132,32 @@ export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptio
 
   /** The batch and the scalars as far as a session asks for them, in its element types. */
   const inputsOf = ({ inputs }: Session, batch: MicroBatch, scalars: Readonly<Record<string, number>>) => {
-    const dims = [batch.B, batch.T]
-    const make: Record<string, (type: TensorType) => Tensor> = {
-      input_ids: (type) => Tensor.from(type, dims, batch.inputIds),
-      labels: (type) => Tensor.from(type, dims, batch.labels),
+    type Make = (type: TensorType, dims: ReadonlyArray<number>) => Tensor
+    const make: Record<string, Make> = {
+      input_ids: (type, dims) => Tensor.from(type, dims, batch.inputIds),
+      labels: (type, dims) => Tensor.from(type, dims, batch.labels),
       recompute: (type) => Tensor.scalar(type, true)
     }
-    for (const [name, values] of Object.entries(batch.fields)) make[name] = (type) => Tensor.from(type, dims, values)
+    const { positions } = batch
+    if (positions !== undefined) make.positions = (type, dims) => Tensor.from(type, dims, positions)
+    for (const [name, values] of Object.entries(batch.fields)) make[name] = (type, dims) => Tensor.from(type, dims, values)
     for (const [name, value] of Object.entries(scalars)) make[name] = (type) => Tensor.scalar(type, value)
-    return Object.fromEntries(inputs.flatMap(({ name, type }) => {
-      const tensor = make[name]?.(type as TensorType)
+    return Object.fromEntries(inputs.flatMap(({ name, shape, type }) => {
+      // A loss over rows declares [B], one over tokens [B, T].
+      const tensor = make[name]?.(type as TensorType, shape?.length === 1 ? [batch.B] : [batch.B, batch.T])
       return tensor === undefined ? [] : [[name, tensor] as const]
     }))
   }
 
   const outputsOf = (outputs: Readonly<Record<string, Tensor>>): BatchOutputs => {
-    const { entropy, log_probs, loss, ...rest } = outputs
+    const { entropy, log_probs, logits, loss, ...rest } = outputs
+    const numbers = (tensor: Tensor | undefined) => Float32Array.from(tensor?.data ?? [], Number)
     const metrics = Object.entries(rest).filter(([name]) => !name.endsWith(".accumulation.out"))
     return {
       loss: Number(loss!.data[0]),
-      logProbs: Float32Array.from(log_probs!.data, Number),
-      entropy: Float32Array.from(entropy!.data, Number),
+      logProbs: numbers(log_probs),
+      entropy: numbers(entropy),
+      ...(logits !== undefined && { logits: numbers(logits) }),
       metrics: Object.fromEntries(metrics.map(([name, tensor]) => [name, Number(tensor.data[0])]))
     }
   }
