@@ -64,7 +64,8 @@ export const loadConfig = Effect.fnUntraced(function*(directory: string) {
   return yield* Effect.fromResult(parseConfig(json)).pipe(Effect.mapError(inFile(file)))
 })
 
-const readSidecars = Effect.fnUntraced(function*(directory: string) {
+/** The small files of a folder, by name. */
+export const readSidecars = Effect.fnUntraced(function*(directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const files = new Map<string, Uint8Array>()
@@ -120,7 +121,7 @@ export const initializeWeights = (config: DecoderConfig, seed: number, options: 
     })
   )
 
-const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)
+export const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)
 
 /** A fresh model with a tokenizer, such as one from `trainTokenizer`. */
 export const initializeModel = Effect.fn("initializeModel")(function*(
@@ -163,7 +164,7 @@ const withDtype = (bytes: Uint8Array, dtype: string): Uint8Array => {
  */
 export const saveModel = Effect.fn("saveModel")(function*(
   directory: string,
-  model: Model,
+  model: Pick<Model, "files" | "parameters">,
   options: SaveWeightsOptions = {}
 ) {
   const fs = yield* FileSystem.FileSystem

@@ -8,7 +8,7 @@ import type { DecoderConfig } from "./Config.ts"
 import { dtypes, type FloatType, isFloatType } from "./Dtype.ts"
 import { fileError, isRecord, readJson, writeTextAtomically } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
-import { decoderParameters, embeddingName, headName } from "./Parameters.ts"
+import { decoderParameters, embeddingName, headName, type ParameterSpec } from "./Parameters.ts"
 import {
   bytesInFile,
   readSafetensors,
@@ -96,10 +96,11 @@ const locate = Effect.fnUntraced(function*(directory: string) {
 /** The first reason, found in names, types and shapes, why tensors are not those of a config, if any. */
 const mismatch = (
   config: DecoderConfig,
+  parameters: ReadonlyArray<ParameterSpec>,
   found: ReadonlyMap<string, Located>,
   directory: string
 ): ModelError | undefined => {
-  const specs = new Map(decoderParameters(config).map((spec) => [spec.name, spec.shape]))
+  const specs = new Map(parameters.map((spec) => [spec.name, spec.shape]))
   if (config.tiedEmbeddings && found.has(headName)) specs.set(headName, specs.get(embeddingName)!)
   for (const [tensor, shape] of specs) {
     const located = found.get(tensor)
@@ -146,11 +147,16 @@ const mismatch = (
 
 /**
  * Weights in float32, one copy: each tensor is read straight into memory of its own. A head that is stored although it
- * is tied must equal the embedding, whose memory it then shares.
+ * is tied must equal the embedding, whose memory it then shares. `parameters` are those that the folder must hold: the
+ * decoder's unless given.
  */
-export const readWeights = Effect.fnUntraced(function*(directory: string, config: DecoderConfig) {
+export const readWeights = Effect.fnUntraced(function*(
+  directory: string,
+  config: DecoderConfig,
+  parameters: ReadonlyArray<ParameterSpec> = decoderParameters(config)
+) {
   const found = yield* locate(directory)
-  const problem = mismatch(config, found, directory)
+  const problem = mismatch(config, parameters, found, directory)
   if (problem !== undefined) return yield* problem
   const read = new Map<string, Tensor>()
   for (const file of new Set(Array.from(found.values(), (located) => located.file))) {
@@ -166,7 +172,7 @@ export const readWeights = Effect.fnUntraced(function*(directory: string, config
       remedy: "Set tie_word_embeddings to false in config.json, or remove the tensor"
     })
   }
-  return new Map(decoderParameters(config).map(({ name }) => [name, read.get(name)!.as("float32")]))
+  return new Map(parameters.map(({ name }) => [name, read.get(name)!.as("float32")]))
 })
 
 const sameBytes = (a: Tensor, b: Tensor): boolean => Buffer.compare(a.bytes, b.bytes) === 0

@@ -7,5 +7,16 @@ export { decoderGraph, type DecoderGraph, type DecoderOptions } from "./Decoder.
 export { linear, rmsNorm, type RopeValues, ropeValues, rotate, swiGlu } from "./Layers.ts"
 export { decoderParameters, parameterCount, type ParameterSpec } from "./Parameters.ts"
 export * from "./Rope.ts"
-export * from "./Model.ts"
+export {
+  initializeModel,
+  type InitializeOptions,
+  initializeWeights,
+  loadConfig,
+  loadModel,
+  loadWeights,
+  Model,
+  type Parameters,
+  saveModel
+} from "./Model.ts"
+export * from "./ClassifierHead.ts"
 export { readWeights, type SaveWeightsOptions, writeWeights } from "./Weights.ts"
