@@ -26,18 +26,23 @@ export interface UpdateOptions {
   readonly learningRate: number
   /** Longest global L2 norm of the gradient; longer ones are scaled down to it. 0 for no limit. */
   readonly maxGradNorm: number
+  /** A gradient longer than this is forgotten and nothing is changed; 0 or nothing for no limit. */
+  readonly skipGradNorm?: number
 }
 
 export interface UpdateResult {
   /** Global L2 norm of the accumulated gradient before clipping. */
   readonly gradNorm: number
-  /** False when the gradient was not finite: nothing was changed, and the gradient is forgotten. */
+  /** False when the gradient was not finite or too long: nothing was changed, and the gradient is forgotten. */
   readonly applied: boolean
 }
 
+/** What can be trained: a causal model, a classifier, anything with weights and the files that its folder repeats. */
+export type TrainedModel = Pick<Model, "files" | "parameters">
+
 /** Resident weights that can be evaluated and trained; gradients accumulate until the next `update`. */
 export interface Trainable {
-  readonly model: Model
+  readonly model: TrainedModel
   /** The accumulated gradients by parameter name, the very buffers. */
   readonly gradients: ReadonlyMap<string, Tensor>
   /** Add the gradient of a micro-batch's loss to the accumulated one. Scalars are the loss's own (clip_low, ...). */
@@ -52,6 +57,8 @@ export interface Trainable {
   ) => Effect.Effect<BatchOutputs, TrainError>
   /** Clip, step the optimizer in place, and clear the accumulated gradient. */
   readonly update: (options: UpdateOptions) => Effect.Effect<UpdateResult, TrainError>
+  /** Forget the accumulated gradient. */
+  readonly discard: Effect.Effect<void>
   /** Write model and optimizer state into a checkpoint folder. */
   readonly save: (directory: string) => Effect.Effect<void, TrainError>
   /** Take the optimizer's state from a checkpoint folder, bit for bit; its weights come with the model. */
@@ -59,7 +66,7 @@ export interface Trainable {
 }
 
 export interface TrainableOptions {
-  readonly model: Model
+  readonly model: TrainedModel
   readonly artifacts: Artifacts
   /** Decoupled weight decay; parameters marked as not decaying (norms, biases) are spared. */
   readonly weightDecay: number
@@ -187,10 +194,10 @@ export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptio
   let updates = 0
   const clear = Effect.sync(() => trained.forEach((p) => void p.gradient.bytes.fill(0)))
 
-  const update = Effect.fnUntraced(function*({ learningRate, maxGradNorm }: UpdateOptions) {
+  const update = Effect.fnUntraced(function*({ learningRate, maxGradNorm, skipGradNorm = 0 }: UpdateOptions) {
     yield* Effect.forEach(normRuns, ({ run }) => run.run, { discard: true })
     const gradNorm = Math.sqrt(normRuns.reduce((sum, { square }) => sum + square.data[0]!, 0))
-    const applied = Number.isFinite(gradNorm)
+    const applied = Number.isFinite(gradNorm) && (skipGradNorm === 0 || gradNorm <= skipGradNorm)
     if (applied) {
       updates++
       scalar.rate.data[0] = learningRate
@@ -239,5 +246,5 @@ export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptio
     )
 
   const gradients: ReadonlyMap<string, Tensor> = new Map(trained.map((p) => [p.name, p.gradient]))
-  return { model, gradients, accumulate, evaluate, update, save, restoreOptimizer } satisfies Trainable
+  return { model, gradients, accumulate, evaluate, update, discard: clear, save, restoreOptimizer } satisfies Trainable
 })
