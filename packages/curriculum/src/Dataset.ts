@@ -4,6 +4,7 @@ import { Effect, FileSystem, Result, Schema, Stream } from "effect"
 import { prepare, VerifierError } from "@ifrl/verifiers"
 import { contentId, isSoft, type Kwargs, PromptRow } from "./PromptRow.ts"
 import { PromptError } from "./PromptError.ts"
+import { answerProblem, isAnswer } from "./Reasoning.ts"
 
 /** A line of a file: everything that follows from the rest may be left out. */
 const Line = Schema.Struct({
@@ -19,7 +20,8 @@ const Line = Schema.Struct({
   subject: PromptRow.fields.subject,
   answer: PromptRow.fields.answer,
   soft: PromptRow.fields.soft,
-  parent: PromptRow.fields.parent
+  parent: PromptRow.fields.parent,
+  source: PromptRow.fields.source
 })
 type Line = typeof Line.Type
 
@@ -68,6 +70,12 @@ const remedyOf = ({ kind }: VerifierError): string =>
 
 const checkConstraint = (row: string, constraint: string, kwargs: Kwargs): Result.Result<void, PromptError> => {
   if (isSoft(constraint)) return Result.succeed(undefined)
+  if (isAnswer(constraint)) {
+    const wrong = answerProblem(constraint, kwargs)
+    return wrong === undefined
+      ? Result.succeed(undefined)
+      : problem(wrong, "give kwargs { answer }, for answer:choice one of the letters A to J", { row, constraint })
+  }
   const prepared = prepare({ id: constraint, kwargs })
   return prepared instanceof VerifierError
     ? problem(prepared.message, remedyOf(prepared), { row, constraint, cause: prepared })

@@ -2,6 +2,7 @@
 // first k constraints.
 import { constraintsOf, isSoft, type PromptRow, promptRow } from "./PromptRow.ts"
 import { PromptError } from "./PromptError.ts"
+import { isReasoning } from "./Reasoning.ts"
 
 /**
  * Level `k` of a row, k in 0..n: its first `k` constraints. Level n is the row itself; the others carry its id as
@@ -25,18 +26,21 @@ export const levelOf = (row: PromptRow, k: number): PromptRow => {
       remedy: "give the bare `instruction` and one text a constraint in `constraints`, or use a schedule without levels"
     })
   }
-  const { answer, domain, id, instruction, subject } = row
-  return promptRow({ instruction, constraints: constraintsOf(row).slice(0, k), domain, subject, answer, parent: id })
+  const { answer, domain, id, instruction, source, subject } = row
+  return promptRow({ instruction, constraints: constraintsOf(row).slice(0, k), domain, subject, answer, source, parent: id })
 }
 
-/** Levels 1..n of a row. */
+/** Levels 1..n of a row. A row that is a level already, and one with nothing but an answer to find, is left as it is. */
 export const decompose = (row: PromptRow): ReadonlyArray<PromptRow> =>
-  row.instruction_id_list.map((_, index) => levelOf(row, index + 1))
+  row.parent !== undefined || isReasoning(row) ? [row] : row.instruction_id_list.map((_, index) => levelOf(row, index + 1))
 
-/** The levels of all rows, each distinct prompt once, in the order of the rows. */
+/** The levels of all rows, each distinct prompt once, in the order of the rows. Done twice, it changes nothing more. */
 export const decomposeAll = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> => [
   ...new Map(rows.flatMap(decompose).map((row) => [row.id, row])).values()
 ]
+
+/** The rows that are not levels of others: what a dataset was decomposed from. */
+export const originals = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> => rows.filter((row) => row.parent === undefined)
 
 /** One line of the paper's table of levels. */
 export interface LevelStatistics {

@@ -39,7 +39,9 @@ export const PromptRow = Schema.Struct({
   answer: Schema.optionalKey(Schema.String),
   soft: Schema.optionalKey(Schema.Array(SoftTruth)),
   /** Id of the row that this one is a level of. */
-  parent: Schema.optionalKey(Schema.String)
+  parent: Schema.optionalKey(Schema.String),
+  /** Where the instruction is from: the id of its seed. */
+  source: Schema.optionalKey(Schema.String)
 }).annotate({ title: "PromptRow" })
 export type PromptRow = typeof PromptRow.Type
 
@@ -80,11 +82,12 @@ export interface PromptParts {
   readonly subject?: string | undefined
   readonly answer?: string | undefined
   readonly parent?: string | undefined
+  readonly source?: string | undefined
 }
 
 /** The row of an instruction under constraints, named by its content. */
 export const promptRow = (parts: PromptParts): PromptRow => {
-  const { answer, constraints, domain, instruction, parent, subject } = parts
+  const { answer, constraints, domain, instruction, parent, source, subject } = parts
   const content = {
     prompt: renderPrompt(instruction, constraints.map((constraint) => constraint.text)),
     instruction_id_list: constraints.map((constraint) => constraint.id),
@@ -101,7 +104,8 @@ export const promptRow = (parts: PromptParts): PromptRow => {
     ...(subject !== undefined && { subject }),
     ...(answer !== undefined && { answer }),
     ...(soft.length > 0 && { soft }),
-    ...(parent !== undefined && { parent })
+    ...(parent !== undefined && { parent }),
+    ...(source !== undefined && { source })
   }
 }
 

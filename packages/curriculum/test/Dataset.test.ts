@@ -105,6 +105,16 @@ describe("readPrompts", () => {
       row: "1000",
       constraint: "a:b"
     }, /no verifier "a:b".*soft:/],
+    ["a question without an answer", line({ ...good, instruction_id_list: ["answer:math"] }), {
+      line: 1,
+      row: "1000",
+      constraint: "answer:math"
+    }, /no answer to compare/],
+    ["a choice that is no letter", line({ ...good, instruction_id_list: ["answer:choice"], kwargs: [{ answer: "12" }] }), {
+      line: 1,
+      row: "1000",
+      constraint: "answer:choice"
+    }, /"12" is no letter/],
     ["a missing argument", `${line({ ...good, instruction_id_list: ["detectable_format:number_bullet_lists"] })}`, {
       line: 1,
       row: "1000",

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
-import { decodePrompt, decompose, decomposeAll, levelOf, printStatistics, PromptError, statistics } from "../src/index.ts"
+import {
+  decodePrompt, decompose, decomposeAll, isReasoning, levelOf, originals, printStatistics, PromptError, reasoningRow, statistics
+} from "../src/index.ts"
 import { Result } from "effect"
 import { cheerful, noComma, rowOf, rowsOf, twoBullets } from "./Rows.ts"
 
@@ -73,5 +75,25 @@ describe("statistics", () => {
         "  all             9           16     5    11"
       ].join("\n")
     )
+  })
+})
+
+describe("levels of levels", () => {
+  const row = rowOf("tea", [noComma, cheerful, twoBullets])
+
+  test("decomposing twice changes nothing, and the originals can be told", () => {
+    const once = decomposeAll([row])
+    expect(decomposeAll(once)).toEqual(once)
+    expect(originals(once)).toEqual([row])
+  })
+
+  test("a reasoning row has no levels and keeps its answer out of the prompt", () => {
+    const question = reasoningRow({ id: "answer:math", question: "What is 6 times 7?", answer: "42", source: "q1" })
+    expect(decompose(question)).toEqual([question])
+    expect(question.prompt).not.toContain("42")
+    expect(question).toMatchObject({ domain: "math", answer: "42", source: "q1", kwargs: [{ answer: "42" }] })
+    expect(isReasoning(question)).toBe(true)
+    expect(isReasoning(row)).toBe(false)
+    expect(isReasoning(levelOf(row, 0))).toBe(false)
   })
 })
