@@ -1,18 +1,24 @@
 /**
- * `config.json` of a Hugging Face causal LM to the few numbers that decide the computation. A family is one row of a
- * table over the same decoder. Three kinds of keys: those read here; those in `refusals`, which transformers reads and
- * which change the computation in a way that is not supported; and all others, which transformers' model code for the
- * family never reads, so they cannot change it (names, dtypes, cache and generation defaults, notes of other tools) and
- * are ignored.
+ * `config.json` of a Hugging Face causal LM to the few numbers that decide the computation. Families differ by a row of
+ * a table (Families.ts) over the same decoder. Three kinds of keys: those read here and there; those in `refusals`,
+ * which transformers reads and which change the computation in a way that is not supported; and all others, which
+ * transformers' model code for the family never reads, so they cannot change it (names, dtypes, cache and generation
+ * defaults, notes of other tools) and are ignored.
  */
 import { Result } from "effect"
+import { ConfigReader, type Json, type Refusal, refuse, show } from "./ConfigReader.ts"
+import { families, type Family, type FamilyName, type SlidingWindow } from "./Families.ts"
 import { isRecord } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
+import { parseRope, ropeJson, type RopeScaling } from "./RopeScaling.ts"
 
-/** Everything that decides a decoder's computation. Letters are the project's dimension legend. */
+/**
+ * Everything that decides a decoder's computation. Letters are the project's dimension legend. Optional fields are
+ * absent where the decoder is plain.
+ */
 export interface DecoderConfig {
   /** Row of the family table. */
-  readonly family: "qwen2"
+  readonly family: FamilyName
   /** V, rows of the embedding. */
   readonly vocabSize: number
   /** D, width of the residual stream. */
@@ -23,7 +29,7 @@ export interface DecoderConfig {
   readonly heads: number
   /** K, key and value heads; divides H. */
   readonly kvHeads: number
-  /** E, width of a head; even. */
+  /** E, width of a head; even, and not necessarily D / H. */
   readonly headDim: number
   /** F, width of the MLP. */
   readonly intermediateSize: number
@@ -37,41 +43,29 @@ export interface DecoderConfig {
   readonly tiedEmbeddings: boolean
   /** Biases on the query, key and value projections. */
   readonly attentionBias: boolean
+  /** A bias on the output projection of attention. */
+  readonly outputBias?: boolean | undefined
+  /** Biases on the three projections of the MLP. */
+  readonly mlpBias?: boolean | undefined
+  /** RMS norm of every query and key head before it is rotated, with one weight [E] for queries and one for keys. */
+  readonly qkNorm?: boolean | undefined
+  /** Stretches rotary positions. */
+  readonly ropeScaling?: RopeScaling | undefined
+  /** Layers with attention to the last tokens only. */
+  readonly slidingWindow?: SlidingWindow | undefined
+  /** Layers without rotary positions. */
+  readonly positionless?: ReadonlyArray<number> | undefined
   /** Standard deviation of freshly initialised weights. */
   readonly initializerRange: number
 }
 
-interface Family {
-  readonly family: DecoderConfig["family"]
-  readonly modelType: string
-  readonly attentionBias: boolean
-}
+/** Tokens that a layer sees, the current one included; undefined for all. */
+export const windowOf = ({ slidingWindow }: DecoderConfig, layer: number): number | undefined =>
+  slidingWindow?.layers.includes(layer) === true ? slidingWindow.size : undefined
 
-/** Families by the name in `architectures`. */
-export const families: Readonly<Record<string, Family>> = {
-  Qwen2ForCausalLM: { family: "qwen2", modelType: "qwen2", attentionBias: true }
-}
-
-type Json = Readonly<Record<string, unknown>>
-type Refusal = readonly [problem: string, remedy: string]
-
-const show = (value: unknown) => JSON.stringify(value)
-
-const plainRope = (value: unknown): Refusal | undefined => {
-  if (value === undefined || value === null) return undefined
-  if (!isRecord(value)) return [`is ${show(value)} where an object or null belongs`, "Fix the value"]
-  const type = value["rope_type"] ?? value["type"] ?? "default"
-  if (type !== "default") {
-    return [
-      `rope scaling ${show(type)} is not supported`,
-      'Use a checkpoint with plain rotary positions (null or "default")'
-    ]
-  }
-  const partial = value["partial_rotary_factor"] ?? 1
-  return partial === 1
-    ? undefined
-    : [`partial_rotary_factor ${show(partial)} is not supported`, "Use a checkpoint that rotates whole heads"]
-}
+/** Whether a layer turns queries and keys by their positions. */
+export const isRotary = ({ positionless }: DecoderConfig, layer: number): boolean =>
+  positionless?.includes(layer) !== true
 
 const mustBe =
   (allowed: ReadonlyArray<unknown>, remedy: string) =>
@@ -84,29 +78,8 @@ const absent =
     value === undefined || value === null ? undefined : [`${what} is not supported`, remedy]
 
 /** Keys that transformers reads for these families and that change the computation: what of each is supported. */
-const refusals: Readonly<Record<string, (value: unknown, json: Json) => Refusal | undefined>> = {
-  hidden_act: mustBe([undefined, "silu"], "Use a checkpoint whose MLP is gated by silu"),
-  rope_scaling: plainRope,
-  rope_parameters: plainRope,
-  partial_rotary_factor: mustBe([undefined, null, 1], "Use a checkpoint that rotates whole heads"),
-  use_sliding_window: (value, json) => {
-    const layers = json["num_hidden_layers"]
-    const full = json["max_window_layers"] ?? 28
-    if (value !== true || json["sliding_window"] === null) return undefined
-    return typeof full === "number" && typeof layers === "number" && full >= layers
-      ? undefined
-      : [
-          "sliding-window attention is in use and not supported",
-          "Set use_sliding_window to false if every prompt and answer fits into the window, or use another checkpoint"
-        ]
-  },
-  layer_types: (value) =>
-    value === undefined || value === null || (Array.isArray(value) && value.every((type) => type === "full_attention"))
-      ? undefined
-      : [
-          `${show(value)} names layers other than "full_attention"`,
-          "Use a checkpoint with full attention in every layer"
-        ],
+const refusals: Readonly<Record<string, (value: unknown) => Refusal | undefined>> = {
+  hidden_act: mustBe([undefined, "silu", "swish"], "Use a checkpoint whose MLP is gated by silu"),
   attention_dropout: mustBe([undefined, null, 0], "Set it to 0: dropout is not applied in training"),
   quantization_config: absent(
     "quantized weights",
@@ -119,39 +92,6 @@ const refusals: Readonly<Record<string, (value: unknown, json: Json) => Refusal 
   ),
   add_cross_attention: mustBe([undefined, null, false], "Use a decoder-only checkpoint"),
   is_encoder_decoder: mustBe([undefined, null, false], "Use a decoder-only checkpoint")
-}
-
-const refuse = (key: string, [problem, remedy]: Refusal) => new ModelError({ key, problem, remedy })
-
-/** Reads positive integers, numbers and booleans out of the JSON; the first bad one is what `parseConfig` refuses. */
-class Reader {
-  readonly json: Json
-  constructor(json: Json) {
-    this.json = json
-  }
-  private value<A>(key: string, fallback: A | undefined, accepts: (value: unknown) => value is A, kind: string): A {
-    const value = this.json[key] ?? fallback
-    if (accepts(value)) return value
-    throw new ModelError({
-      key,
-      problem: value === undefined ? "is missing" : `is ${show(value)} where ${kind} belongs`,
-      remedy: "Fix config.json; it must be the one that transformers saved with the weights"
-    })
-  }
-  integer(key: string, fallback?: number): number {
-    return this.value(
-      key,
-      fallback,
-      (v): v is number => Number.isSafeInteger(v) && (v as number) > 0,
-      "a positive integer"
-    )
-  }
-  number(key: string, fallback: number): number {
-    return this.value(key, fallback, (v): v is number => Number.isFinite(v) && (v as number) > 0, "a positive number")
-  }
-  boolean(key: string, fallback: boolean): boolean {
-    return this.value(key, fallback, (v): v is boolean => typeof v === "boolean", "true or false")
-  }
 }
 
 const familyOf = (json: Json): Family => {
@@ -175,27 +115,44 @@ const familyOf = (json: Json): Family => {
   ])
 }
 
+/** Without the fields that are undefined, false or empty. */
+const onlyPresent = <A extends object>(fields: A): Partial<A> =>
+  Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined && value !== false && (value as Array<unknown>).length !== 0)
+  ) as Partial<A>
+
 const shapes = (family: Family, json: Json): DecoderConfig => {
-  const read = new Reader(json)
-  const rope = new Reader(
-    isRecord(json["rope_parameters"]) && "rope_theta" in json["rope_parameters"] ? json["rope_parameters"] : json
-  )
+  const read = new ConfigReader(json)
+  const { defaults } = family
   const hiddenSize = read.integer("hidden_size")
   const heads = read.integer("num_attention_heads")
+  const layers = read.integer("num_hidden_layers")
+  const maxPositions = read.integer("max_position_embeddings", defaults.maxPositions)
+  const { ropeScaling, ropeTheta } = parseRope(read, maxPositions, defaults.ropeTheta)
+  const on = (part: Family["mlpBias"]) => (typeof part === "boolean" ? part : read.boolean(part, false))
+  const positionless = family.positionless(read, layers)
   return {
     family: family.family,
     vocabSize: read.integer("vocab_size"),
     hiddenSize,
-    layers: read.integer("num_hidden_layers"),
+    layers,
     heads,
-    kvHeads: json["num_key_value_heads"] === null ? heads : read.integer("num_key_value_heads"),
-    headDim: read.integer("head_dim", hiddenSize / heads),
+    kvHeads: json["num_key_value_heads"] === null ? heads : read.integer("num_key_value_heads", defaults.kvHeads ?? heads),
+    headDim: read.integer("head_dim", defaults.headDim ?? Math.floor(hiddenSize / heads)),
     intermediateSize: read.integer("intermediate_size"),
     normEpsilon: read.number("rms_norm_eps", 1e-6),
-    ropeTheta: rope.number("rope_theta", 10_000),
-    maxPositions: read.integer("max_position_embeddings", 32_768),
-    tiedEmbeddings: read.boolean("tie_word_embeddings", false),
-    attentionBias: family.attentionBias,
+    ropeTheta,
+    maxPositions,
+    tiedEmbeddings: read.boolean("tie_word_embeddings", defaults.tiedEmbeddings),
+    attentionBias: on(family.attentionBias),
+    ...onlyPresent({
+      outputBias: on(family.outputBias),
+      mlpBias: on(family.mlpBias),
+      qkNorm: family.qkNorm,
+      ropeScaling,
+      slidingWindow: family.window(read, layers, positionless),
+      positionless
+    }),
     initializerRange: read.number("initializer_range", 0.02)
   }
 }
@@ -205,7 +162,7 @@ const parse = (json: unknown): DecoderConfig => {
     throw new ModelError({ problem: "is not a JSON object", remedy: "Give a Hugging Face config.json" })
   const family = familyOf(json)
   for (const [key, check] of Object.entries(refusals)) {
-    const refusal = check(json[key], json)
+    const refusal = check(json[key])
     if (refusal !== undefined) throw refuse(key, refusal)
   }
   const config = shapes(family, json)
@@ -234,6 +191,32 @@ export const parseConfig = (json: unknown): Result.Result<DecoderConfig, ModelEr
     }
   })
 
+/** Keys of what only some families have. */
+const familyJson: Readonly<Record<FamilyName, (config: DecoderConfig) => Record<string, unknown>>> = (() => {
+  const windows = ({ layers, slidingWindow }: DecoderConfig) =>
+    slidingWindow === undefined
+      ? { use_sliding_window: false }
+      : {
+          use_sliding_window: true,
+          sliding_window: slidingWindow.size,
+          layer_types: Array.from({ length: layers }, (_, l) =>
+            slidingWindow.layers.includes(l) ? "sliding_attention" : "full_attention"
+          )
+        }
+  const biases = ({ attentionBias, mlpBias }: DecoderConfig) => ({ attention_bias: attentionBias, mlp_bias: mlpBias ?? false })
+  return {
+    llama: biases,
+    mistral: ({ slidingWindow }) => ({ sliding_window: slidingWindow?.size ?? null }),
+    qwen2: windows,
+    qwen3: (config) => ({ attention_bias: config.attentionBias, ...windows(config) }),
+    smollm3: (config) => ({
+      ...biases(config),
+      ...windows(config),
+      no_rope_layers: Array.from({ length: config.layers }, (_, l) => Number(isRotary(config, l)))
+    })
+  }
+})()
+
 /** The `config.json` of a fresh model: what both transformers 4 and 5 read. */
 export const configJson = (config: DecoderConfig): Record<string, unknown> => {
   const [architecture, family] = Object.entries(families).find(([, row]) => row.family === config.family)!
@@ -246,14 +229,15 @@ export const configJson = (config: DecoderConfig): Record<string, unknown> => {
     num_hidden_layers: config.layers,
     num_attention_heads: config.heads,
     num_key_value_heads: config.kvHeads,
-    ...(config.headDim === config.hiddenSize / config.heads ? {} : { head_dim: config.headDim }),
+    ...(config.headDim === (family.defaults.headDim ?? config.hiddenSize / config.heads) ? {} : { head_dim: config.headDim }),
     hidden_act: "silu",
     rms_norm_eps: config.normEpsilon,
     rope_theta: config.ropeTheta,
+    ...(config.ropeScaling === undefined ? {} : { rope_scaling: ropeJson(config.ropeScaling) }),
     max_position_embeddings: config.maxPositions,
     tie_word_embeddings: config.tiedEmbeddings,
     attention_dropout: 0,
-    use_sliding_window: false,
+    ...familyJson[config.family](config),
     initializer_range: config.initializerRange,
     use_cache: true
   }

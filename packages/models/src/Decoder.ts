@@ -5,9 +5,10 @@
  */
 import { blockAttention, checkpoint, type TrainableGraph } from "@ifrl/artifacts"
 import { Graph, type Value } from "@ifrl/onnx"
-import type { DecoderConfig } from "./Config.ts"
+import { type DecoderConfig, isRotary, windowOf } from "./Config.ts"
 import type { FloatType } from "./Dtype.ts"
 import { linear, rmsNorm, type RopeValues, ropeValues, rotate, swiGlu } from "./Layers.ts"
+import { type LoraInputs, loraInputs, type LoraShape } from "./Lora.ts"
 import { decoderParameters, embeddingName, headName, layerPrefix, normName } from "./Parameters.ts"
 import { type RopeTables, ropeTables } from "./Rope.ts"
 
@@ -22,6 +23,8 @@ export interface DecoderOptions {
   readonly attentionBlock?: number
   /** Longest row that the graph takes; the model's own limit by default. */
   readonly maxLength?: number
+  /** Adds adapters; their tensors are further parameters, behind the model's own. */
+  readonly lora?: LoraShape | undefined
 }
 
 /** A TrainableGraph of @ifrl/artifacts: losses and optimizers are built on it. */
@@ -37,10 +40,12 @@ export interface DecoderGraph extends TrainableGraph {
 interface Emission {
   readonly config: DecoderConfig
   readonly weight: (name: string) => Value
+  readonly lora: LoraInputs | undefined
   /** [2] int64: B and T. */
   readonly rows: Value
   readonly rope: RopeValues
   readonly attentionBlock: number | undefined
+  readonly maxLength: number
 }
 
 const concat = (g: Graph, ...parts: ReadonlyArray<Value | number>): Value =>
@@ -50,49 +55,59 @@ const concat = (g: Graph, ...parts: ReadonlyArray<Value | number>): Value =>
     { axis: 0 }
   )
 
-const attention = (
+/** x W^T by `${name}_proj`, with its bias where the config has one and its adapter where there is one. */
+const projection = (
   g: Graph,
   x: Value,
-  prefix: string,
-  { attentionBlock, config, rope, rows, weight }: Emission
+  name: string,
+  bias: boolean | undefined,
+  { lora, weight }: Emission
 ): Value => {
-  const project = (name: string) =>
-    linear(
-      g,
-      x,
-      weight(`${prefix}${name}_proj.weight`),
-      config.attentionBias ? weight(`${prefix}${name}_proj.bias`) : undefined
-    )
-  const byRow = (value: Value, heads: number) => g.op("Reshape", [value, concat(g, rows, heads * config.headDim)])
-  const byHead = (value: Value, heads: number) =>
-    g.op("Transpose", [g.op("Reshape", [value, g.constant("int64", [0, 0, heads, config.headDim])])], {
-      perm: [0, 2, 1, 3]
-    })
-  const mixed = blockAttention(g, {
-    q: byHead(rotate(g, byRow(project("q"), config.heads), rope), config.heads),
-    k: byHead(rotate(g, byRow(project("k"), config.kvHeads), rope), config.kvHeads),
-    v: byHead(byRow(project("v"), config.kvHeads), config.kvHeads),
-    ...(attentionBlock === undefined ? {} : { block: attentionBlock })
-  })
-  const joined = g.op("Reshape", [
-    g.op("Transpose", [mixed], { perm: [0, 2, 1, 3] }),
-    g.constant("int64", [-1, config.heads * config.headDim])
-  ])
-  return linear(g, joined, weight(`${prefix}o_proj.weight`))
+  const y = linear(g, x, weight(`${name}_proj.weight`), bias === true ? weight(`${name}_proj.bias`) : undefined)
+  return lora === undefined ? y : lora.add(g, `${name}_proj`, x, y)
 }
 
-const mlp = (g: Graph, x: Value, prefix: string, { weight }: Emission): Value =>
-  linear(
-    g,
-    swiGlu(g, linear(g, x, weight(`${prefix}gate_proj.weight`)), linear(g, x, weight(`${prefix}up_proj.weight`))),
-    weight(`${prefix}down_proj.weight`)
-  )
+const attention = (g: Graph, x: Value, l: number, emission: Emission): Value => {
+  const { attentionBlock, config, maxLength, rope, rows, weight } = emission
+  const { headDim: E, heads: H, kvHeads: K } = config
+  const prefix = `${layerPrefix(l)}self_attn.`
+  const reshape = (value: Value, ...shape: ReadonlyArray<number>) => g.op("Reshape", [value, g.constant("int64", shape)])
+  const project = (name: "q" | "k" | "v") => projection(g, x, prefix + name, config.attentionBias, emission)
+  const normed = (name: "q" | "k", value: Value) =>
+    config.qkNorm === true
+      ? rmsNorm(g, reshape(value, -1, E), weight(`${prefix}${name}_norm.weight`), config.normEpsilon)
+      : value
+  const byRow = (value: Value, heads: number) => g.op("Reshape", [value, concat(g, rows, heads * E)])
+  const byHead = (value: Value, heads: number) =>
+    g.op("Transpose", [reshape(value, 0, 0, heads, E)], { perm: [0, 2, 1, 3] })
+  const turned = (name: "q" | "k", heads: number) => {
+    const placed = byRow(normed(name, project(name)), heads)
+    return byHead(isRotary(config, l) ? rotate(g, placed, rope) : placed, heads)
+  }
+  const window = windowOf(config, l)
+  const mixed = blockAttention(g, {
+    q: turned("q", H),
+    k: turned("k", K),
+    v: byHead(byRow(project("v"), K), K),
+    ...(attentionBlock === undefined ? {} : { block: attentionBlock }),
+    ...(window === undefined || window >= maxLength ? {} : { window })
+  })
+  const joined = reshape(g.op("Transpose", [mixed], { perm: [0, 2, 1, 3] }), -1, H * E)
+  return projection(g, joined, `${prefix}o`, config.outputBias, emission)
+}
 
-const layer = (g: Graph, x: Value, prefix: string, emission: Emission): Value => {
+const mlp = (g: Graph, x: Value, l: number, emission: Emission): Value => {
+  const project = (name: string, input: Value) =>
+    projection(g, input, `${layerPrefix(l)}mlp.${name}`, emission.config.mlpBias, emission)
+  return project("down", swiGlu(g, project("gate", x), project("up", x)))
+}
+
+const layer = (g: Graph, x: Value, l: number, emission: Emission): Value => {
   const { config, weight } = emission
-  const norm = (value: Value, name: string) => rmsNorm(g, value, weight(`${prefix}${name}.weight`), config.normEpsilon)
-  const attended = g.op("Add", [x, attention(g, norm(x, "input_layernorm"), `${prefix}self_attn.`, emission)])
-  return g.op("Add", [attended, mlp(g, norm(attended, "post_attention_layernorm"), `${prefix}mlp.`, emission)])
+  const norm = (value: Value, name: string) =>
+    rmsNorm(g, value, weight(`${layerPrefix(l)}${name}.weight`), config.normEpsilon)
+  const attended = g.op("Add", [x, attention(g, norm(x, "input_layernorm"), l, emission)])
+  return g.op("Add", [attended, mlp(g, norm(attended, "post_attention_layernorm"), l, emission)])
 }
 
 /** `decoderGraph` with the tables of rotary positions given. */
@@ -104,23 +119,26 @@ export const decoderWithRope = (config: DecoderConfig, options: DecoderOptions, 
   const weights = new Map(
     decoderParameters(config).map(({ name, shape }) => [name, graph.input(name, elementType, shape)])
   )
+  const lora = options.lora === undefined ? undefined : loraInputs(graph, config, options.lora, elementType)
   const emission: Emission = {
     config,
     weight: (name) => weights.get(name)!,
+    lora,
     rows: graph.op("Shape", [ids]),
     rope: ropeValues(graph, tables, elementType),
-    attentionBlock
+    attentionBlock,
+    maxLength: tables.length
   }
   const embedding = emission.weight(embeddingName)
   let x = graph.op("Gather", [embedding, graph.op("Reshape", [ids, graph.constant("int64", [-1])])], { axis: 0 })
   for (let l = 0; l < config.layers; l++) {
-    const forward = (g: Graph, [input]: ReadonlyArray<Value>) => [layer(g, input!, layerPrefix(l), emission)]
+    const forward = (g: Graph, [input]: ReadonlyArray<Value>) => [layer(g, input!, l, emission)]
     x = (flag === undefined ? forward(graph, [x]) : checkpoint(graph, `layer.${l}`, [x], forward, flag))[0]!
   }
   const normed = rmsNorm(graph, x, emission.weight(normName), config.normEpsilon)
   return {
     graph,
-    parameters: [...weights.values()],
+    parameters: [...weights.values(), ...(lora?.parameters ?? [])],
     inputs: { input_ids: ids, ...(flag === undefined ? {} : { recompute: flag }) },
     hidden: graph.op("Reshape", [normed, concat(graph, emission.rows, config.hiddenSize)]),
     head: config.tiedEmbeddings ? embedding : emission.weight(headName)

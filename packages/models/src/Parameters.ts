@@ -18,20 +18,22 @@ export const layerPrefix = (layer: number): string => `model.layers.${layer}.`
 /** One layer's parameters, names relative to `layerPrefix`. */
 const layerShapes = (c: DecoderConfig): ReadonlyArray<readonly [name: string, ...shape: Array<number>]> => {
   const [D, F, Q, KV] = [c.hiddenSize, c.intermediateSize, c.heads * c.headDim, c.kvHeads * c.headDim]
-  const bias = (name: string, size: number) => (c.attentionBias ? [[`self_attn.${name}_proj.bias`, size] as const] : [])
+  const linear = (name: string, out: number, width: number, bias: boolean | undefined) => [
+    [`${name}_proj.weight`, out, width] as const,
+    ...(bias === true ? [[`${name}_proj.bias`, out] as const] : [])
+  ]
+  const norm = (name: string, width: number) => [`${name}norm.weight`, width] as const
   return [
-    ["self_attn.q_proj.weight", Q, D],
-    ...bias("q", Q),
-    ["self_attn.k_proj.weight", KV, D],
-    ...bias("k", KV),
-    ["self_attn.v_proj.weight", KV, D],
-    ...bias("v", KV),
-    ["self_attn.o_proj.weight", D, Q],
-    ["mlp.gate_proj.weight", F, D],
-    ["mlp.up_proj.weight", F, D],
-    ["mlp.down_proj.weight", D, F],
-    ["input_layernorm.weight", D],
-    ["post_attention_layernorm.weight", D]
+    ...linear("self_attn.q", Q, D, c.attentionBias),
+    ...linear("self_attn.k", KV, D, c.attentionBias),
+    ...linear("self_attn.v", KV, D, c.attentionBias),
+    ...linear("self_attn.o", D, Q, c.outputBias),
+    ...(c.qkNorm === true ? [norm("self_attn.q_", c.headDim), norm("self_attn.k_", c.headDim)] : []),
+    ...linear("mlp.gate", F, D, c.mlpBias),
+    ...linear("mlp.up", F, D, c.mlpBias),
+    ...linear("mlp.down", D, F, c.mlpBias),
+    norm("input_layer", D),
+    norm("post_attention_layer", D)
   ]
 }
 

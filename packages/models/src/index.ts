@@ -1,4 +1,5 @@
 export * from "./Config.ts"
+export { families, type Family, type FamilyName, type SlidingWindow } from "./Families.ts"
 export * from "./ModelError.ts"
 export * from "./Safetensors.ts"
 export * from "./Tokenizer.ts"
@@ -7,6 +8,7 @@ export { decoderGraph, type DecoderGraph, type DecoderOptions } from "./Decoder.
 export { linear, rmsNorm, type RopeValues, ropeValues, rotate, swiGlu } from "./Layers.ts"
 export { decoderParameters, parameterCount, type ParameterSpec } from "./Parameters.ts"
 export * from "./Rope.ts"
+export type { RopeScaling } from "./RopeScaling.ts"
 export {
   initializeModel,
   type InitializeOptions,
@@ -19,4 +21,5 @@ export {
   saveModel
 } from "./Model.ts"
 export * from "./ClassifierHead.ts"
+export * from "./Lora.ts"
 export { readWeights, type SaveWeightsOptions, writeWeights } from "./Weights.ts"

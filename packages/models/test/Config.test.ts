@@ -74,15 +74,22 @@ describe("parseConfig", () => {
   })
 
   test.each<[string, Record<string, unknown>]>([
-    ["architectures", { architectures: ["LlamaForCausalLM"] }],
+    ["architectures", { architectures: ["GemmaForCausalLM"] }],
     ["architectures", { architectures: [], model_type: undefined }],
     ["model_type", { model_type: "qwen3" }],
     ["hidden_act", { hidden_act: "gelu" }],
-    ["rope_scaling", { rope_scaling: { type: "yarn", factor: 4 } }],
-    ["rope_parameters", { rope_parameters: { rope_type: "linear", factor: 2, rope_theta: 1e4 } }],
+    ["rope_scaling", { rope_scaling: { type: "longrope", factor: 4 } }],
+    ["rope_scaling", { rope_scaling: "linear" }],
+    ["rope_scaling.factor", { rope_scaling: { type: "linear" } }],
+    ["rope_scaling.low_freq_factor", { rope_scaling: { rope_type: "llama3", factor: 8, high_freq_factor: 4 } }],
+    ["rope_parameters", { rope_parameters: { rope_type: "proportional", rope_theta: 1e4 } }],
+    ["rope_parameters.full_attention", { rope_parameters: { full_attention: { rope_type: "default" } } }],
+    ["rope_parameters.partial_rotary_factor", { rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.5 } }],
     ["partial_rotary_factor", { partial_rotary_factor: 0.5 }],
-    ["use_sliding_window", { use_sliding_window: true }],
+    ["sliding_window", { use_sliding_window: true, sliding_window: "4096" }],
     ["layer_types", { layer_types: ["full_attention", "sliding_attention"] }],
+    ["layer_types", { layer_types: Array.from({ length: 24 }, () => "sliding_attention") }],
+    ["layer_types", { use_sliding_window: true, layer_types: Array.from({ length: 24 }, () => "chunked_attention") }],
     ["attention_dropout", { attention_dropout: 0.1 }],
     ["quantization_config", { quantization_config: { quant_method: "awq" } }],
     ["auto_map", { auto_map: { AutoModelForCausalLM: "modeling.Custom" } }],
@@ -98,6 +105,49 @@ describe("parseConfig", () => {
     expect(error.key).toBe(key)
     expect(error.message).toContain(`key "${key}"`)
     expect(error.remedy.length).toBeGreaterThan(5)
+  })
+
+  test.each<[string, Record<string, unknown>, Partial<DecoderConfig>]>([
+    ["Llama 2", { architectures: ["LlamaForCausalLM"] }, { kvHeads: 32, headDim: 128, maxPositions: 2048, attentionBias: false }],
+    ["Mistral 0.1", { architectures: ["MistralForCausalLM"] }, { kvHeads: 8, slidingWindow: { size: 4096, layers: [0, 1, 2, 3] } }],
+    ["Mistral 0.3", { architectures: ["MistralForCausalLM"], sliding_window: null }, { maxPositions: 131_072 }],
+    ["Qwen3", { architectures: ["Qwen3ForCausalLM"] }, { headDim: 128, qkNorm: true, attentionBias: false }],
+    [
+      "SmolLM3",
+      { architectures: ["SmolLM3ForCausalLM"] },
+      { kvHeads: 4, ropeTheta: 2e6, tiedEmbeddings: true, positionless: [3] }
+    ]
+  ])("what %s leaves out has transformers' defaults", (_, json, wanted) => {
+    const sizes = { vocab_size: 99, hidden_size: 4096, intermediate_size: 64, num_hidden_layers: 4, num_attention_heads: 32 }
+    const config = parsed({ ...sizes, ...json })
+    expect(config).toMatchObject(wanted)
+    expect(config.slidingWindow).toEqual(wanted.slidingWindow)
+    expect(parsed(configJson(config))).toEqual(config)
+  })
+
+  test("switches, windows and layers without positions follow their keys", () => {
+    const smol = { ...qwen25, architectures: ["SmolLM3ForCausalLM"], model_type: "smollm3", num_hidden_layers: 4 }
+    const config = parsed({
+      ...smol,
+      attention_bias: true,
+      mlp_bias: true,
+      use_sliding_window: true,
+      sliding_window: 64,
+      no_rope_layers: [1, 0, 1, 0],
+      rope_scaling: { type: "yarn", factor: 4, original_max_position_embeddings: 8192 }
+    })
+    expect(config).toMatchObject({
+      attentionBias: true,
+      outputBias: true,
+      mlpBias: true,
+      positionless: [1, 3],
+      slidingWindow: { size: 64, layers: [1, 3] },
+      ropeScaling: { type: "yarn", factor: 4, originalPositions: 8192, attentionFactor: 0.1 * Math.log(4) + 1, betaFast: 32 }
+    })
+    expect(parsed(configJson(config))).toEqual(config)
+    const qwen = parsed({ ...qwen25, use_sliding_window: true, max_window_layers: 21 })
+    expect(qwen.slidingWindow).toEqual({ size: 32768, layers: [21, 22, 23] })
+    expect(parsed(configJson(qwen))).toEqual(qwen)
   })
 
   test("accepts what leaves the computation as it is", () => {

@@ -8,7 +8,7 @@
  * entries in place. Attention is two batched products with the query heads of a group side by side. ONNX Runtime's
  * GroupQueryAttention walks heads one by one, took about twice as long on CPU, and has no fp32 kernel on CUDA.
  */
-import { type DecoderConfig, decoderParameters, ropeTables, ropeValues } from "@ifrl/models"
+import { type DecoderConfig, decoderParameters, isRotary, ropeTables, ropeValues, windowOf } from "@ifrl/models"
 import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
 import { negligible } from "./Negligible.ts"
 import { type Projection, projections } from "./Projection.ts"
@@ -81,16 +81,20 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     context: concat([b, ints(K, group), t, ints(E)])
   }
   /** What each position may see, [B, 1, 1, T, S]. S is read off what ScatterND wrote: a past has no other consumer. */
-  const sight = (keys: Value) => {
+  const sight = (keys: Value, window: number | undefined) => {
     const capacity = g.op("Shape", [keys], { start: 2, end: 3 })
-    const visible = g.op("LessOrEqual", [range(capacity), g.op("Unsqueeze", [positions, ints(1, 2, 4)])])
+    const [slots, own] = [range(capacity), g.op("Unsqueeze", [positions, ints(1, 2, 4)])]
+    const past = g.op("LessOrEqual", [slots, own])
+    const visible = window === undefined
+      ? past
+      : g.op("And", [past, g.op("Greater", [slots, g.op("Sub", [own, ints(window)])])])
     return {
       mask: g.op("Where", [visible, g.constant("float32", 0), g.constant("float32", -1e30)]),
       scores: concat([b, ints(K, group), t, capacity]),
       flat: concat([b, ints(K, -1), capacity])
     }
   }
-  let seen: ReturnType<typeof sight> | undefined
+  const sights = new Map<number | undefined, ReturnType<typeof sight>>()
   const { cos, sin } = ropeValues(g, ropeTables(config, options.maxLength), elementType)
 
   const normalize = (x: Value, weight: Value) =>
@@ -99,6 +103,7 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   const presents: Array<Value> = []
   const attend = (h: Value, l: number): Value => {
     const layer = `model.layers.${l}.self_attn`
+    const window = windowOf(config, l)
     const projected = (kind: string) => {
       const name = `${layer}.${kind}_proj`
       return project(weight(`${name}.weight`), h, config.attentionBias ? bias(weight(`${name}.bias`)) : undefined)
@@ -106,17 +111,24 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     const query = projected("q")
     const key = projected("k")
     const value = toRows(projected("v"))
-    const rotated = g.op(
-      "RotaryEmbedding",
-      [reshape(toRows(concat([query, key], features)), shapes.rotated), positions, cos, sin],
-      {},
-      { domain: "com.microsoft" }
+    /** Query and key heads side by side, [B, T, (H + K) E]. */
+    const placed = reshape(
+      config.qkNorm === true
+        ? concat([["q", query, H] as const, ["k", key, K] as const].map(([kind, heads, count]) =>
+          reshape(normalize(reshape(toRows(heads), ints(-1, E)), weight(`${layer}.${kind}_norm.weight`)), ints(-1, count * E))
+        ), 1)
+        : toRows(concat([query, key], features)),
+      shapes.rotated
     )
+    const rotated = isRotary(config, l)
+      ? g.op("RotaryEmbedding", [placed, positions, cos, sin], {}, { domain: "com.microsoft" })
+      : placed
     const [queries, keys] = g.ops("Split", [rotated, ints(H * E, K * E)], 2, { axis: 2 })
     const [allKeys, allValues] = [keys!, value].map((entries, i) =>
       g.op("ScatterND", [caches[2 * l + i]!, slots, reshape(entries, shapes.entries)])) as [Value, Value]
     presents.push(allKeys, allValues)
-    seen ??= sight(allKeys)
+    const seen = sights.get(window) ?? sight(allKeys, window)
+    sights.set(window, seen)
     const grouped = g.op("Transpose", [reshape(queries!, shapes.query)], { perm: [0, 2, 3, 1, 4] })
     const scores = g.op("FusedMatMul", [reshape(grouped, shapes.queries), allKeys], {
       transB: 1,
@@ -133,16 +145,28 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     return reshape(context, ints(-1, H * E))
   }
 
+  /** An addend with the bias of a projection, where there is one. */
+  const withBias = (x: Value, name: string, has: boolean | undefined) =>
+    has === true ? g.op("Add", [x, bias(weight(`${name}.bias`))]) : x
+
   // The residual stream keeps the layout of the projections, so that adding to it is part of the product.
   let x = fromRows(reshape(g.op("Gather", [embedding, ids], { axis: 0 }), ints(-1, D)))
   for (let l = 0; l < L; l++) {
     const layer = `model.layers.${l}`
     const attended = attend(normalize(toRows(x), weight(`${layer}.input_layernorm.weight`)), l)
-    x = project(weight(`${layer}.self_attn.o_proj.weight`), attended, x)
+    const output = `${layer}.self_attn.o_proj`
+    x = project(weight(`${output}.weight`), attended, withBias(x, output, config.outputBias))
     const h = normalize(toRows(x), weight(`${layer}.post_attention_layernorm.weight`))
-    const gate = g.op("QuickGelu", [project(weight(`${layer}.mlp.gate_proj.weight`), h)], { alpha: float(1) })
-    const up = project(weight(`${layer}.mlp.up_proj.weight`), h)
-    x = projectOn(weight(`${layer}.mlp.down_proj.weight`), g.op("Mul", [gate, up]), x)
+    const widen = (kind: string) =>
+      project(
+        weight(`${layer}.mlp.${kind}_proj.weight`),
+        h,
+        config.mlpBias === true ? bias(weight(`${layer}.mlp.${kind}_proj.bias`)) : undefined
+      )
+    const gate = g.op("QuickGelu", [widen("gate")], { alpha: float(1) })
+    const up = widen("up")
+    const down = `${layer}.mlp.down_proj`
+    x = projectOn(weight(`${down}.weight`), g.op("Mul", [gate, up]), withBias(x, down, config.mlpBias))
   }
 
   const rows = reshape(toRows(x), concat([b, t, ints(D)]))
