@@ -8,9 +8,14 @@ import { TrainError } from "./TrainError.ts"
 const stateFile = "trainer_state.json"
 const folderPattern = /^step-(\d+)$/
 
+/** Of `trainer_state.json`. A folder written by a later version is refused by its number, not by what it lacks. */
+const version = 1
+
 const State = Schema.Struct({
-  version: Schema.Literal(1),
+  version: Schema.Literal(version),
   step: Schema.Int,
+  /** What the evaluation after this step came to, the greater the better. */
+  score: Schema.optionalKey(Schema.Finite),
   /** SHA-256 of each file, by its path within the folder. */
   files: Schema.Record(Schema.String, Schema.String),
   /** What the loop needs to go on: data cursor, seeds, schedule. */
@@ -21,25 +26,31 @@ const State = Schema.Struct({
 export interface Checkpoint {
   readonly directory: string
   readonly step: number
+  /** What the evaluation after this step came to, where there was one. */
+  readonly score?: number
   readonly state: unknown
 }
 
 export class Checkpoints extends Context.Service<Checkpoints, {
   /**
    * Write the checkpoint of `step`: `write` puts its files into the folder it is given. Older checkpoints beyond
-   * the number to keep are removed only after the new one is in place. A failure leaves the older ones as they were.
+   * the number to keep are removed only after the new one is in place; the one with the best score stays. A failure
+   * leaves the older ones as they were.
    */
   readonly save: <E, R>(
     step: number,
     state: unknown,
-    write: (directory: string) => Effect.Effect<void, E, R>
+    write: (directory: string) => Effect.Effect<void, E, R>,
+    score?: number
   ) => Effect.Effect<string, E | TrainError, R>
   /** The newest checkpoint, its files verified against their hashes; undefined when there is none. */
   readonly latest: Effect.Effect<Checkpoint | undefined, TrainError>
+  /** The checkpoint with the best score, the earliest among equals, verified; undefined when none has a score. */
+  readonly best: Effect.Effect<Checkpoint | undefined, TrainError>
   /** Verify and open one checkpoint folder. */
   readonly open: (directory: string) => Effect.Effect<Checkpoint, TrainError>
 }>()("@ifrl/train/Checkpoints") {
-  /** Checkpoints under `directory`, the newest `keep` of them kept (0 keeps all). */
+  /** Checkpoints under `directory`, the newest `keep` of them kept (0 keeps all) and the one with the best score. */
   static readonly layer = (
     directory: string,
     keep: number
@@ -85,10 +96,40 @@ const make = Effect.fnUntraced(function*(directory: string, keep: number) {
     )
   )
 
+  const describe = (folder: string) =>
+    Effect.gen(function*() {
+      const file = path.join(folder, stateFile)
+      const text = yield* fs.readFileString(file)
+      const found = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Struct({ version: Schema.Int })))(text)
+      if (found.version !== version) {
+        return yield* new TrainError({
+          operation: "checkpoint",
+          subject: file,
+          reason: `is of version ${found.version}, this program reads version ${version}`,
+          remedy: "resume with the version of ifrl that wrote it"
+        })
+      }
+      return yield* Schema.decodeUnknownEffect(Schema.fromJsonString(State))(text)
+    }).pipe(Effect.mapError(fail(path.join(folder, stateFile), "delete this folder to resume from the one before it")))
+
+  /** The folder with the best score. One that cannot be read has none: `open` says why when it is asked for. */
+  const bestOf = (folders: ReadonlyArray<{ readonly name: string; readonly step: number }>) =>
+    Effect.forEach(folders, ({ name, step }) =>
+      describe(path.join(directory, name)).pipe(
+        Effect.map(({ score }) => ({ name, step, score })),
+        Effect.orElseSucceed(() => ({ name, step, score: undefined }))
+      )).pipe(
+        Effect.map((all) =>
+          all.flatMap(({ name, score, step }) => score === undefined ? [] : [{ name, score, step }])
+            .toSorted((a, b) => b.score - a.score || a.step - b.step)[0]
+        )
+      )
+
   const save = Effect.fnUntraced(function*<E, R>(
     step: number,
     state: unknown,
-    write: (directory: string) => Effect.Effect<void, E, R>
+    write: (directory: string) => Effect.Effect<void, E, R>,
+    score?: number
   ) {
     const target = path.join(directory, `step-${String(step).padStart(6, "0")}`)
     const guard = Effect.mapError(fail(target, "free disk space or choose another run folder, then resume"))
@@ -106,24 +147,23 @@ const make = Effect.fnUntraced(function*(directory: string, keep: number) {
         yield* flush(path.join(temporary, name))
         files[name] = yield* hash(path.join(temporary, name))
       }
-      const text = JSON.stringify({ version: 1, step, files, state } satisfies typeof State.Type, null, 2)
+      const record: typeof State.Type = { version, step, ...(score !== undefined && { score }), files, state }
+      const text = JSON.stringify(record, null, 2)
       yield* fs.writeFileString(path.join(temporary, stateFile), `${text}\n`)
       yield* flush(path.join(temporary, stateFile))
       yield* fs.remove(target, { recursive: true, force: true })
       yield* fs.rename(temporary, target)
-      const old = keep > 0 ? (yield* steps).slice(keep) : []
+      const all = yield* steps
+      const best = yield* bestOf(all)
+      const old = keep > 0 ? all.slice(keep).filter(({ name }) => name !== best?.name) : []
       yield* Effect.forEach(old, ({ name }) => fs.remove(path.join(directory, name), { recursive: true }))
     }).pipe(guard, Effect.onError(() => Effect.ignore(clean)))
     return target
   })
 
   const open = Effect.fnUntraced(function*(folder: string) {
-    const file = path.join(folder, stateFile)
     const remedy = "delete this folder to resume from the one before it"
-    const text = yield* fs.readFileString(file).pipe(Effect.mapError(fail(file, remedy)))
-    const decoded = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(State))(text).pipe(
-      Effect.mapError(fail(file, remedy))
-    )
+    const decoded = yield* describe(folder)
     for (const [name, expected] of Object.entries(decoded.files)) {
       const part = path.join(folder, name)
       const found = yield* hash(part).pipe(Effect.mapError(fail(part, remedy)))
@@ -136,7 +176,8 @@ const make = Effect.fnUntraced(function*(directory: string, keep: number) {
         })
       }
     }
-    return { directory: folder, step: decoded.step, state: decoded.state } satisfies Checkpoint
+    const { score, state, step } = decoded
+    return { directory: folder, step, ...(score !== undefined && { score }), state } satisfies Checkpoint
   })
 
   const latest = steps.pipe(
@@ -144,5 +185,11 @@ const make = Effect.fnUntraced(function*(directory: string, keep: number) {
     Effect.flatMap(([newest]) => newest === undefined ? Effect.undefined : open(path.join(directory, newest.name)))
   )
 
-  return Checkpoints.of({ save, latest, open })
+  const best = steps.pipe(
+    Effect.mapError(fail(directory, "make the run folder readable")),
+    Effect.flatMap(bestOf),
+    Effect.flatMap((found) => found === undefined ? Effect.undefined : open(path.join(directory, found.name)))
+  )
+
+  return Checkpoints.of({ save, latest, best, open })
 })

@@ -1,6 +1,7 @@
-// The loop that every training shares: prepare (interruptible), update (not), record, checkpoint, evaluate.
+// The loop that every training shares: prepare (interruptible), update (not), evaluate, record, checkpoint.
 // Weights change only inside `update`, so an interruption always finds them at the end of a completed step.
 import { Clock, Effect } from "effect"
+import type { Stop } from "./Guards.ts"
 import { type MetricRecord, Metrics } from "./Metrics.ts"
 
 export interface LoopOptions<A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, SaveR, EvaluateE = never, EvaluateR = never> {
@@ -12,24 +13,30 @@ export interface LoopOptions<A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, Sav
   readonly prepare: (step: number) => Effect.Effect<A, PrepareE, PrepareR>
   /** Change the weights. Runs to its end even when the loop is interrupted. */
   readonly update: (step: number, prepared: A) => Effect.Effect<MetricRecord, UpdateE, UpdateR>
-  /** Write a checkpoint of the state after `step`. */
-  readonly checkpoint: (step: number) => Effect.Effect<void, SaveE, SaveR>
+  /** Write a checkpoint of the state after `step`; with the score of its evaluation, where it had one. */
+  readonly checkpoint: (step: number, score: number | undefined) => Effect.Effect<void, SaveE, SaveR>
   /** Steps between checkpoints; 0 for one at the end only. */
   readonly checkpointEvery: number
   /** Metrics of an evaluation after `step`, prefixed by the caller. */
   readonly evaluate?: (step: number) => Effect.Effect<MetricRecord, EvaluateE, EvaluateR>
   /** Steps between evaluations; 0 for none. */
   readonly evaluateEvery?: number
+  /** What an evaluation is worth, the greater the better. A step that is worth more than any before gets a checkpoint. */
+  readonly scoreOf?: (evaluation: MetricRecord) => number | undefined
+  /** The best score before `completed`, when resumed. */
+  readonly bestScore?: number | undefined
   /** Called after every step, for a display. */
   readonly onStep?: (step: number, metrics: MetricRecord) => Effect.Effect<void>
-  /** Ends the run after a completed step when it says so, for time budgets and early stops. */
-  readonly stopAfter?: (step: number, metrics: MetricRecord, seconds: number) => boolean
+  /** Ends the run after a completed step when it gives a reason: budgets and guards. A failure is raised after the checkpoint. */
+  readonly stopAfter?: (step: number, metrics: MetricRecord, seconds: number) => Stop | undefined
 }
 
 /** How a loop ended. */
 export interface LoopResult {
   readonly completed: number
   readonly seconds: number
+  /** Why it ended before its last step. */
+  readonly stopped?: string
 }
 
 /** Seconds of a step without its evaluation, and tokens per second of it where the step says how many there were. */
@@ -49,13 +56,27 @@ export const runLoop = Effect.fnUntraced(function*<
   const began = yield* Clock.currentTimeMillis
   let completed = options.completed
   let saved = options.completed
-  const save = Effect.suspend(() =>
-    completed === saved ? Effect.void : options.checkpoint(completed).pipe(
-      Effect.andThen(Effect.sync(() => {
-        saved = completed
-      }))
+  let best = options.bestScore ?? -Infinity
+  let stopped: Stop | undefined
+  /** Seconds that the last checkpoint took; told with the step after it. */
+  let saving: number | undefined
+  const timed = <B, E, R>(effect: Effect.Effect<B, E, R>) =>
+    Effect.gen(function*() {
+      const from = yield* Clock.currentTimeMillis
+      const value = yield* effect
+      return { value, seconds: ((yield* Clock.currentTimeMillis) - from) / 1000 }
+    })
+  const save = (score?: number) =>
+    Effect.suspend(() =>
+      completed === saved ? Effect.void : timed(options.checkpoint(completed, score)).pipe(
+        Effect.andThen(({ seconds }) =>
+          Effect.sync(() => {
+            saved = completed
+            saving = seconds
+          })
+        )
+      )
     )
-  )
   const due = (step: number, every: number | undefined) => every !== undefined && every > 0 && step % every === 0
   const steps = Effect.gen(function*() {
     while (completed < options.steps) {
@@ -71,16 +92,30 @@ export const runLoop = Effect.fnUntraced(function*<
       )
       const updated = yield* Clock.currentTimeMillis
       const evaluation = due(step, options.evaluateEvery) && options.evaluate !== undefined
-        ? yield* options.evaluate(step)
-        : {}
-      const all = { ...record, ...evaluation, ...speed(record, (updated - started) / 1000) }
+        ? yield* timed(options.evaluate(step))
+        : undefined
+      const all = {
+        ...record,
+        ...evaluation?.value,
+        ...speed(record, (updated - started) / 1000),
+        ...(evaluation !== undefined && { "timing_s/evaluate": evaluation.seconds }),
+        ...(saving !== undefined && { "timing_s/checkpoint": saving })
+      }
+      saving = undefined
       yield* metrics.log(step, all)
       if (options.onStep !== undefined) yield* options.onStep(step, all)
-      if (due(step, options.checkpointEvery)) yield* save
-      if (options.stopAfter?.(step, all, (updated - began) / 1000) === true) break
+      const score = evaluation === undefined ? undefined : options.scoreOf?.(evaluation.value)
+      const better = score !== undefined && score > best
+      if (better) best = score
+      if (better || due(step, options.checkpointEvery)) yield* save(score)
+      stopped = options.stopAfter?.(step, all, (updated - began) / 1000)
+      if (stopped !== undefined) break
     }
   })
-  yield* steps.pipe(Effect.onInterrupt(() => save.pipe(Effect.ignore)))
-  yield* save
-  return { completed, seconds: ((yield* Clock.currentTimeMillis) - began) / 1000 } satisfies LoopResult
+  yield* steps.pipe(Effect.onInterrupt(() => save().pipe(Effect.ignore)))
+  yield* save()
+  const ended = stopped as Stop | undefined
+  if (ended?.failure !== undefined) return yield* ended.failure
+  const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
+  return { completed, seconds, ...(ended !== undefined && { stopped: ended.reason }) } satisfies LoopResult
 })

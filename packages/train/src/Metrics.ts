@@ -1,5 +1,7 @@
-// One record a step, under the names that TRL and verl users know. A sink is a layer: another tracker is another layer.
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
+// One record a step, under the names that TRL and verl users know. A sink is a layer: another tracker is another layer,
+// and `layerAll` sends every record to several.
+import { Clock, Context, Effect, FileSystem, Layer, Metric, Path } from "effect"
+import { fileHeader, restart, scalars } from "./TensorBoard.ts"
 import { TrainError } from "./TrainError.ts"
 
 /** Metric names to values. A metric that has no value at a step is left out: NaN is never written for "nothing". */
@@ -19,28 +21,88 @@ export class Metrics extends Context.Service<Metrics, {
       Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
-        const guard = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-          effect.pipe(Effect.mapError((cause) =>
-            new TrainError({
-              operation: "metrics",
-              subject: file,
-              reason: String(cause),
-              remedy: "make the run folder writable and free disk space, then resume",
-              cause
-            })
-          ))
         const log = (step: number, metrics: MetricRecord) =>
           fs.makeDirectory(path.dirname(file), { recursive: true }).pipe(
             Effect.andThen(fs.writeFileString(file, `${JSON.stringify({ step, ...printable(metrics) })}\n`, { flag: "a" })),
-            guard
+            guard(file)
           )
         const rewind = Effect.fnUntraced(function*(step: number) {
           if (!(yield* fs.exists(file))) return
           const kept = (yield* fs.readFileString(file)).split("\n").filter((line) => stepOf(line) <= step)
           yield* fs.writeFileString(`${file}.tmp`, kept.map((line) => `${line}\n`).join(""))
           yield* fs.rename(`${file}.tmp`, file)
-        }, guard)
+        }, guard(file))
         return Metrics.of({ log, rewind })
+      })
+    )
+
+  /**
+   * An event file for TensorBoard in `directory`. Every process writes a file of its own, so that a record which a crash
+   * cut short ends its file; a resumed run tells readers to drop the steps that it makes again.
+   */
+  static readonly layerTensorBoard = (directory: string): Layer.Layer<Metrics, never, FileSystem.FileSystem | Path.Path> =>
+    Layer.effect(
+      Metrics,
+      Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)
+        let file: string | undefined
+        const append = (bytes: (wallTime: number) => Uint8Array) =>
+          Effect.gen(function*() {
+            const now = yield* seconds
+            if (file === undefined) {
+              yield* fs.makeDirectory(directory, { recursive: true })
+              // Readers take the files of a run in the order of their names.
+              const number = (yield* fs.readDirectory(directory)).filter((name) => name.includes("tfevents")).length
+              const name = `events.out.tfevents.${Math.floor(now)}.${String(number).padStart(4, "0")}.ifrl`
+              file = path.join(directory, name)
+              yield* fs.writeFile(file, fileHeader(now), { flag: "wx" })
+            }
+            yield* fs.writeFile(file, bytes(now), { flag: "a" })
+          }).pipe(guard(directory))
+        const finite = (metrics: MetricRecord) => Object.fromEntries(Object.entries(metrics).filter(([, v]) => Number.isFinite(v)))
+        return Metrics.of({
+          log: (step, metrics) => append((now) => scalars(now, step, finite(metrics))),
+          rewind: (step) =>
+            Effect.flatMap(fs.exists(directory).pipe(guard(directory)), (exists) =>
+              exists ? append((now) => restart(now, step + 1)) : Effect.void)
+        })
+      })
+    )
+
+  /**
+   * Effect's gauges `ifrl/<name>`, and the step as `ifrl/step`. An exporter in the context, `OtlpMetrics.layer` of
+   * effect/observability for OpenTelemetry, sends them on. What was exported cannot be taken back by a rewind.
+   */
+  static readonly layerGauges: Layer.Layer<Metrics> = Layer.effect(
+    Metrics,
+    Effect.gen(function*() {
+      const context = yield* Effect.context<never>()
+      const gauges = new Map<string, Metric.Gauge<number>>()
+      const gauge = (name: string) => {
+        const known = gauges.get(name) ?? Metric.gauge(`ifrl/${name}`)
+        gauges.set(name, known)
+        return known
+      }
+      const log = (step: number, metrics: MetricRecord) =>
+        Effect.forEach(Object.entries({ ...metrics, step }), ([name, value]) => Metric.update(gauge(name), value), {
+          discard: true
+        }).pipe(Effect.provideContext(context))
+      return Metrics.of({ log, rewind: () => Effect.void })
+    })
+  )
+
+  /** Every record to each of `sinks`, in their order. */
+  static readonly layerAll = <E, R>(sinks: ReadonlyArray<Layer.Layer<Metrics, E, R>>): Layer.Layer<Metrics, E, R> =>
+    Layer.effect(
+      Metrics,
+      Effect.gen(function*() {
+        const all = yield* Effect.forEach(sinks, (sink) => Effect.map(Layer.build(sink), (built) => Context.get(built, Metrics)))
+        return Metrics.of({
+          log: (step, metrics) => Effect.forEach(all, (sink) => sink.log(step, metrics), { discard: true }),
+          rewind: (step) => Effect.forEach(all, (sink) => sink.rewind(step), { discard: true })
+        })
       })
     )
 
@@ -54,6 +116,17 @@ export class Metrics extends Context.Service<Metrics, {
       })
     )
 }
+
+const guard = (subject: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  effect.pipe(Effect.mapError((cause) =>
+    new TrainError({
+      operation: "metrics",
+      subject,
+      reason: String(cause),
+      remedy: "make the run folder writable and free disk space, then resume",
+      cause
+    })
+  ))
 
 const printable = (metrics: MetricRecord): Record<string, number | string> =>
   Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]))

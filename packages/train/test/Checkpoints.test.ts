@@ -89,4 +89,35 @@ describe("Checkpoints", () => {
         expect(yield* fs.exists(`${folder}/checkpoints/step-000002/stale`)).toBe(false)
       })
     ))
+
+  test("the one with the best score is kept beyond the newest few, the earliest among equals", () =>
+    withFolder((folder) =>
+      Effect.gen(function*() {
+        const checkpoints = yield* Checkpoints
+        expect(yield* checkpoints.best).toBeUndefined()
+        const scores: ReadonlyArray<number | undefined> = [0.2, 0.7, undefined, 0.7, 0.1, undefined]
+        for (const [i, score] of scores.entries()) yield* checkpoints.save(i + 1, {}, put(`w${i + 1}`), score)
+        const fs = yield* FileSystem.FileSystem
+        expect((yield* fs.readDirectory(`${folder}/checkpoints`)).toSorted()).toEqual([
+          "step-000002",
+          "step-000005",
+          "step-000006"
+        ])
+        expect(yield* checkpoints.best).toMatchObject({ step: 2, score: 0.7 })
+        expect((yield* checkpoints.latest)?.step).toBe(6)
+      })
+    ))
+
+  test("a folder of another version is refused by its number", () =>
+    withFolder(() =>
+      Effect.gen(function*() {
+        const checkpoints = yield* Checkpoints
+        const fs = yield* FileSystem.FileSystem
+        const file = `${yield* checkpoints.save(1, {}, put("one"))}/trainer_state.json`
+        yield* fs.writeFileString(file, (yield* fs.readFileString(file)).replace("\"version\": 1", "\"version\": 7"))
+        expect((yield* Effect.flip(checkpoints.latest)).message).toMatch(
+          /trainer_state\.json: is of version 7, this program reads version 1; resume with the version of ifrl that wrote it/
+        )
+      })
+    ))
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals"
 import { Deferred, Effect, Exit, Fiber } from "effect"
-import { type LoopOptions, type MetricRecord, Metrics, runLoop } from "../src/index.ts"
+import { type LoopOptions, type MetricRecord, Metrics, runLoop, TrainError } from "../src/index.ts"
 
 const harness = (overrides: Partial<LoopOptions<number, never, never, never, never, never, never>> = {}) => {
   const checkpoints: Array<number> = []
@@ -58,9 +58,34 @@ describe("runLoop", () => {
     expect(h.checkpoints).toEqual([2, 3])
   })
 
-  test("stopAfter ends the run with a checkpoint", async () => {
-    const h = harness({ stopAfter: (step) => step === 3 })
-    expect((await Effect.runPromise(h.loop)).completed).toBe(3)
+  test("stopAfter ends the run with a checkpoint and its reason", async () => {
+    const h = harness({ stopAfter: (step) => step === 3 ? { reason: "budget" } : undefined })
+    expect(await Effect.runPromise(h.loop)).toMatchObject({ completed: 3, stopped: "budget" })
     expect(h.checkpoints).toEqual([2, 3])
+  })
+
+  test("a stop that is a failure fails after the checkpoint", async () => {
+    const failure = new TrainError({ operation: "train", subject: "step 3", reason: "nothing was trained", remedy: "look" })
+    const h = harness({ stopAfter: (step) => step === 3 ? { reason: "idle", failure } : undefined })
+    expect(await Effect.runPromise(Effect.flip(h.loop))).toBe(failure)
+    expect(h.checkpoints).toEqual([2, 3])
+  })
+
+  test("evaluations are part of their step's record, and one that is better than all before makes a checkpoint", async () => {
+    const scored: Array<readonly [number, number | undefined]> = []
+    const scores = [0, 0.3, 0.2, 0.5, 0.5]
+    const h = harness({
+      checkpointEvery: 3,
+      checkpoint: (step, score) => Effect.sync(() => void scored.push([step, score])),
+      evaluate: (step) => Effect.succeed({ "eval/strict": scores[step - 1]! }),
+      evaluateEvery: 1,
+      scoreOf: (evaluation) => evaluation["eval/strict"],
+      bestScore: 0.25
+    })
+    await Effect.runPromise(h.loop)
+    expect(scored).toEqual([[2, 0.3], [3, 0.2], [4, 0.5], [5, undefined]])
+    expect(h.records.map((r) => r["eval/strict"])).toEqual(scores)
+    expect(h.records[2]).toHaveProperty(["timing_s/evaluate"])
+    expect(h.records[2]).toHaveProperty(["timing_s/checkpoint"])
   })
 })

@@ -124,7 +124,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
           return { "eval/loss": loss }
         })),
       onStep: display.step,
-      stopAfter: (_step, _metrics, seconds) => config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60
+      stopAfter: (_step, _metrics, seconds) =>
+        config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60 ? { reason: "run.maxMinutes are over" } : undefined
     })
     const after = yield* validationLoss(validationRows, microBatch)
     yield* saveModel(folder.model, model)

@@ -186,7 +186,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
           ...(e.relevance !== undefined && { "eval/relevance": e.relevance })
         }))),
       onStep: display.step,
-      stopAfter: (_step, _metrics, seconds) => config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60
+      stopAfter: (_step, _metrics, seconds) =>
+        config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60 ? { reason: "run.maxMinutes are over" } : undefined
     })
     const after = yield* measure("after: held-out prompts")
     yield* saveModel(folder.model, model)
