@@ -12,6 +12,13 @@ export * from "./Aliases.ts"
 export * from "./Artifacts.ts"
 export * from "./Folder.ts"
 export * from "./Losses.ts"
+export { detach } from "./Detach.ts"
+export { type ImportanceName, importanceNames } from "./ImportanceWeights.ts"
+export { type KlClamp, klClamps, type KlEstimator, klEstimators, k3, klPenalty } from "./KlPenalty.ts"
+export {
+  type PolicyInput, type PolicyInputs, policyInputs, policyObjective, policyObjectiveGraph, type PolicyResult, type PolicySpec
+} from "./PolicyObjective.ts"
+export { type SurrogateName, surrogates } from "./Surrogates.ts"
 export { Manifest, manifestFile, modelFiles, type ModelName } from "./Manifest.ts"
 export * from "./Optimizers.ts"
 export { foreignModel, type TrainableGraph } from "./TrainableGraph.ts"
