@@ -20,6 +20,7 @@ export {
   type Parameters,
   saveModel
 } from "./Model.ts"
+export * from "./AdapterFolder.ts"
 export * from "./ClassifierHead.ts"
 export * from "./Lora.ts"
 export { readWeights, type SaveWeightsOptions, writeWeights } from "./Weights.ts"

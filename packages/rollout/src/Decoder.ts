@@ -3,7 +3,7 @@
  * that carry tokens in and out. Memory is bound once; a binding changes only when the number of rows or the cache's S
  * does.
  */
-import type { DecoderConfig } from "@ifrl/models"
+import type { DecoderConfig, LoraShape } from "@ifrl/models"
 import { encodeModel } from "@ifrl/onnx"
 import {
   type Binding, type Io, Runtime, type RuntimeError, type Session, type SessionOptions, Tensor
@@ -19,6 +19,8 @@ export interface DecoderOptions {
   readonly config: DecoderConfig
   /** By Hugging Face's names. What is written into them between runs is what the next run reads. */
   readonly parameters: ReadonlyMap<string, Tensor>
+  /** The adapter whose tensors are among the parameters. */
+  readonly lora?: LoraShape | undefined
   /** Most rows that decode at once. */
   readonly rows: number
   /** Most tokens of a row, prompt included. */
@@ -105,12 +107,12 @@ export class Decoder {
     Effect.gen(function*() {
       const runtime = yield* Runtime
       const elementType = yield* elementTypeOf(options)
-      const { config, maxLength, rows } = options
+      const { config, lora, maxLength, rows } = options
       const decoder = new Decoder(options, elementType)
       const both = rows >= columns.from && runtime.device === "cpu"
       const forms: ReadonlyArray<Projection> = both ? ["rows", "columns"] : ["rows"]
       for (const projection of forms) {
-        const graph = generateGraph(config, { elementType, maxLength, projection })
+        const graph = generateGraph(config, { elementType, lora, maxLength, projection })
         const session = yield* runtime.session(encodeModel(graph), {
           name: `generate (${projection})`,
           // A step is hundreds of small nodes, and nothing else runs meanwhile.

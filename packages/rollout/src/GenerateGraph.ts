@@ -8,7 +8,9 @@
  * entries in place. Attention is two batched products with the query heads of a group side by side. ONNX Runtime's
  * GroupQueryAttention walks heads one by one, took about twice as long on CPU, and has no fp32 kernel on CUDA.
  */
-import { type DecoderConfig, decoderParameters, isRotary, ropeTables, ropeValues, windowOf } from "@ifrl/models"
+import {
+  type DecoderConfig, decoderParameters, isRotary, loraInputs, type LoraShape, ropeTables, ropeValues, windowOf
+} from "@ifrl/models"
 import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
 import { negligible } from "./Negligible.ts"
 import { type Projection, projections } from "./Projection.ts"
@@ -23,6 +25,8 @@ export interface GenerateGraphOptions {
   readonly projection?: Projection
   /** See `SamplingOptions`. */
   readonly candidates?: number
+  /** Adds adapters, whose tensors are further inputs. */
+  readonly lora?: LoraShape | undefined
 }
 
 /** Names of the graph's inputs and outputs that aren't parameters. */
@@ -59,6 +63,14 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   )
   const weight = (name: string) => parameters.get(name)!
   const embedding = weight("model.embed_tokens.weight")
+  const lora = options.lora === undefined ? undefined : loraInputs(g, config, options.lora, elementType)
+  /** A module's product y, in the layout of the projections, with what its adapter makes of rows [N, in]. */
+  const adapted = (module: string, rows: () => Value, y: Value): Value => {
+    const factors = lora?.factors(module)
+    if (factors === undefined) return y
+    const low = g.op("Mul", [project(factors.a, rows()), g.constant(elementType, options.lora!.scale)])
+    return projectOn(factors.b, low, y)
+  }
 
   // Positions [B, T], which are also where new entries go.
   const [b, t] = [0, 1].map((axis) => g.op("Shape", [ids], { start: axis, end: axis + 1 })) as [Value, Value]
@@ -106,7 +118,8 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     const window = windowOf(config, l)
     const projected = (kind: string) => {
       const name = `${layer}.${kind}_proj`
-      return project(weight(`${name}.weight`), h, config.attentionBias ? bias(weight(`${name}.bias`)) : undefined)
+      const y = project(weight(`${name}.weight`), h, config.attentionBias ? bias(weight(`${name}.bias`)) : undefined)
+      return adapted(name, () => h, y)
     }
     const query = projected("q")
     const key = projected("k")
@@ -155,18 +168,30 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     const layer = `model.layers.${l}`
     const attended = attend(normalize(toRows(x), weight(`${layer}.input_layernorm.weight`)), l)
     const output = `${layer}.self_attn.o_proj`
-    x = project(weight(`${output}.weight`), attended, withBias(x, output, config.outputBias))
+    x = adapted(
+      output,
+      () => attended,
+      project(weight(`${output}.weight`), attended, withBias(x, output, config.outputBias))
+    )
     const h = normalize(toRows(x), weight(`${layer}.post_attention_layernorm.weight`))
-    const widen = (kind: string) =>
-      project(
-        weight(`${layer}.mlp.${kind}_proj.weight`),
+    const widen = (kind: string) => {
+      const name = `${layer}.mlp.${kind}_proj`
+      const y = project(
+        weight(`${name}.weight`),
         h,
-        config.mlpBias === true ? bias(weight(`${layer}.mlp.${kind}_proj.bias`)) : undefined
+        config.mlpBias === true ? bias(weight(`${name}.bias`)) : undefined
       )
+      return adapted(name, () => h, y)
+    }
     const gate = g.op("QuickGelu", [widen("gate")], { alpha: float(1) })
     const up = widen("up")
     const down = `${layer}.mlp.down_proj`
-    x = projectOn(weight(`${down}.weight`), g.op("Mul", [gate, up]), withBias(x, down, config.mlpBias))
+    const gated = g.op("Mul", [gate, up])
+    x = adapted(
+      down,
+      () => toRows(gated),
+      projectOn(weight(`${down}.weight`), gated, withBias(x, down, config.mlpBias))
+    )
   }
 
   const rows = reshape(toRows(x), concat([b, t, ints(D)]))

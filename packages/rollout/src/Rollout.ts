@@ -1,5 +1,5 @@
 /** Generation as a service, so that a trainer can be given another engine. */
-import type { DecoderConfig } from "@ifrl/models"
+import type { DecoderConfig, LoraShape } from "@ifrl/models"
 import { Runtime, RuntimeError, type SessionOptions, type Tensor } from "@ifrl/runtime"
 import { Context, Deferred, Effect, Layer, Option, Semaphore, Stream } from "effect"
 import { Decoder } from "./Decoder.ts"
@@ -9,7 +9,12 @@ import { RolloutError } from "./RolloutError.ts"
 
 export interface RolloutLayerOptions {
   /** The model to generate with; a trainer that updates its tensors in place updates what is generated next. */
-  readonly model: { readonly config: DecoderConfig; readonly parameters: ReadonlyMap<string, Tensor> }
+  readonly model: {
+    readonly config: DecoderConfig
+    readonly parameters: ReadonlyMap<string, Tensor>
+    /** The adapter whose tensors are among the parameters, where there is one. */
+    readonly lora?: LoraShape | undefined
+  }
   /** Completions that are decoded at once. Default 16. */
   readonly rows?: number
   /** Most tokens of prompt and completion together. Default: the model's own limit, but at most 2,048. */
