@@ -1,6 +1,5 @@
 import type { Issue, KwargsSchema } from "./Kwargs.ts"
 
-
 /** A verifier whose arguments are checked by its own schema, so that verifiers of different arguments form one table. */
 export interface AnyVerifier {
   readonly kwargs: KwargsSchema<unknown>
@@ -9,6 +8,8 @@ export interface AnyVerifier {
 
 /** A verifier with its arguments. */
 export interface Prepared {
+  /** The arguments as the schema read them. */
+  readonly kwargs: unknown
   readonly check: (response: string) => boolean
   readonly description: string
 }
@@ -26,6 +27,7 @@ export const verifier = <K>(
     if ("issues" in result) return result
     const { value } = result
     return {
+      kwargs: value,
       check: (response) => definition.check(response, value),
       get description() {
         return definition.describe(value)
