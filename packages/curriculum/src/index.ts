@@ -1,3 +1,4 @@
+export * from "./ChatEndpoint.ts"
 export * from "./Dataset.ts"
 export * from "./Levels.ts"
 export * from "./PromptError.ts"
