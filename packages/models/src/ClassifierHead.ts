@@ -41,7 +41,8 @@ export interface Classifier extends ClassifierConfig {
 /** A tied head is none of its own: that is what a decoder without a head looks like. */
 const headless = (config: DecoderConfig): DecoderConfig => ({ ...config, tiedEmbeddings: true })
 
-const scoreSpec = ({ decoder, labels }: ClassifierConfig): ParameterSpec => ({
+/** The head as a parameter: what an adapter of a classifier holds whole. */
+export const scoreParameter = ({ decoder, labels }: ClassifierConfig): ParameterSpec => ({
   name: scoreName,
   shape: [labels.length, decoder.hiddenSize],
   decay: true
@@ -50,13 +51,13 @@ const scoreSpec = ({ decoder, labels }: ClassifierConfig): ParameterSpec => ({
 /** Every parameter that a folder of this config holds. */
 export const classifierParameters = (config: ClassifierConfig): ReadonlyArray<ParameterSpec> => [
   ...decoderParameters(headless(config.decoder)),
-  scoreSpec(config)
+  scoreParameter(config)
 ]
 
 /** The graph of a classifier, whose head is [classes, D]: for `generateArtifacts` with the loss "classification". */
 export const classifierGraph = (config: ClassifierConfig, options: DecoderOptions = {}): DecoderGraph => {
   const base = decoderGraph(headless(config.decoder), options)
-  const score = base.graph.input(scoreName, options.elementType ?? "float32", scoreSpec(config).shape)
+  const score = base.graph.input(scoreName, options.elementType ?? "float32", scoreParameter(config).shape)
   return { ...base, parameters: [...base.parameters, score], head: score }
 }
 
@@ -124,7 +125,7 @@ export interface ClassifierOptions {
 export const classifierOn = (model: Model, options: ClassifierOptions = {}): Classifier => {
   const { labels = ["LABEL_0", "LABEL_1"], seed = 0 } = options
   const config: ClassifierConfig = { decoder: headless(model.config), labels }
-  const score = Tensor.zeros("float32", scoreSpec(config).shape)
+  const score = Tensor.zeros("float32", scoreParameter(config).shape)
   const draws = philoxNormal({ seed, step: 0, row: 0 }, score.size)
   score.data.forEach((_, i) => (score.data[i] = draws[i]! * model.config.initializerRange))
   const parameters = new Map(decoderParameters(config.decoder).map(({ name }) => [name, model.parameters.get(name)!]))

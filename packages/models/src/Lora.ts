@@ -39,7 +39,7 @@ export interface LoraShape {
 export interface Adapter {
   readonly options: LoraOptions
   readonly shape: LoraShape
-  /** A and B of every module, by name; and what is trained beside them whole, such as a classifier's head. */
+  /** A and B of every module, by name, and what is trained whole beside them. All of it is trained, nothing else. */
   readonly parameters: Parameters
 }
 
@@ -109,11 +109,15 @@ export const loraParameters = (config: DecoderConfig, { modules, rank }: LoraSha
   })
 }
 
-/** A fresh adapter as PEFT draws it: A uniform within 1 / sqrt(in), B zero, so that nothing changes yet. */
+/**
+ * A fresh adapter as PEFT draws it: A uniform within 1 / sqrt(in), B zero, so that nothing changes yet. `whole` are
+ * parameters that are trained whole beside the factors and saved with them, such as a classifier's head.
+ */
 export const initializeAdapter = (
   config: DecoderConfig,
   options: LoraOptions,
-  seed: number
+  seed: number,
+  whole: Parameters = new Map()
 ): Result.Result<Adapter, ModelError> =>
   Result.map(loraShape(config, options), (shape) => {
     const parameters = loraParameters(config, shape).map(({ name, shape: dims }, row) => {
@@ -125,7 +129,7 @@ export const initializeAdapter = (
       }
       return [name, tensor] as const
     })
-    return { options, shape, parameters: new Map(parameters) }
+    return { options, shape, parameters: new Map([...parameters, ...whole]) }
   })
 
 /** The tensors that a graph with an adapter reads. */

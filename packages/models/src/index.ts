@@ -23,4 +23,5 @@ export {
 export * from "./AdapterFolder.ts"
 export * from "./ClassifierHead.ts"
 export * from "./Lora.ts"
+export { mergeAdapter } from "./MergeAdapter.ts"
 export { readWeights, type SaveWeightsOptions, writeWeights } from "./Weights.ts"
