@@ -1,7 +1,9 @@
 // Resident weights, their gradients and moments, and the graphs that work on them. Every buffer is ours and bound as
 // input and output at once: an update writes the very memory that the next rollout reads.
 import type { Artifacts } from "@ifrl/artifacts"
-import { type Model, ModelError, readSafetensors, saveModel, writeSafetensors } from "@ifrl/models"
+import {
+  type Adapter, adapterOff, type Model, ModelError, readSafetensors, saveAdapter, saveModel, withAdapter, writeSafetensors
+} from "@ifrl/models"
 import { type Binding, Runtime, type RuntimeError, type Session, Tensor, type TensorType } from "@ifrl/runtime"
 import { Effect, FileSystem, Path } from "effect"
 import type { MicroBatch } from "./MicroBatch.ts"
@@ -70,8 +72,15 @@ export interface TrainableOptions {
   readonly artifacts: Artifacts
   /** Decoupled weight decay; parameters marked as not decaying (norms, biases) are spared. */
   readonly weightDecay: number
-  /** Frozen weights for `evaluate({ reference: true })`. */
+  /** Frozen weights for `evaluate({ reference: true })`. With an adapter it is the model without it, unless given. */
   readonly reference?: ReadonlyMap<string, Tensor>
+  /**
+   * Trains this adapter instead of the model, whose weights stay as they are; the artifacts must require gradients of
+   * its parameters only. `save` then writes the adapter alone.
+   */
+  readonly adapter?: Adapter | undefined
+  /** Folder or Hub id of the model, for the saved adapter to name. */
+  readonly base?: string | undefined
   /** Elements of one run of the optimizer graph: its temporaries are a few times this. */
   readonly chunk?: number
 }
@@ -90,7 +99,7 @@ const chunksOf = (tensor: Tensor, chunk: number): Array<{ readonly offset: numbe
 
 /** Sessions, buffers and bindings for training `options.model` in place. They live as long as the scope. */
 export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptions) {
-  const { artifacts, model } = options
+  const { adapter, artifacts, model } = options
   const chunk = options.chunk ?? 2 ** 19
   const runtime = yield* Runtime
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
@@ -102,8 +111,9 @@ export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptio
   const optimizer = yield* session(artifacts.optimizer, "optimizer")
   const gradientNorm = yield* session(artifacts.gradientNorm, "gradient_norm")
 
-  const parameters = Object.fromEntries(model.parameters)
-  const reference = options.reference === undefined ? undefined : Object.fromEntries(options.reference)
+  const parameters = Object.fromEntries(adapter === undefined ? model.parameters : withAdapter(model.parameters, adapter))
+  const referenceWeights = options.reference ?? (adapter === undefined ? undefined : adapterOff(model.parameters, adapter))
+  const reference = referenceWeights === undefined ? undefined : Object.fromEntries(referenceWeights)
   const trained = artifacts.manifest.parameters.filter((parameter) => parameter.trained).map((parameter) => {
     const weight = parameters[parameter.name]!
     const zeros = () => Tensor.zeros(weight.type, weight.dims)
@@ -219,7 +229,7 @@ export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptio
     )
 
   const save = (directory: string) =>
-    saveModel(directory, model).pipe(
+    (adapter === undefined ? saveModel(directory, model) : saveAdapter(directory, adapter, { base: options.base })).pipe(
       Effect.andThen(writeSafetensors(file(directory), moments, { metadata: { updates: String(updates) } })),
       inFile(directory, "free disk space or choose another run folder, then resume"),
       Effect.provide(files)
