@@ -115,8 +115,6 @@ export class Decoder {
         const graph = generateGraph(config, { elementType, lora, maxLength, projection })
         const session = yield* runtime.session(encodeModel(graph), {
           name: `generate (${projection})`,
-          // A step is hundreds of small nodes, and nothing else runs meanwhile.
-          spinning: true,
           ...options.session
         })
         decoder.#bound.set(projection, {

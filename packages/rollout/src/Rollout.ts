@@ -21,7 +21,7 @@ export interface RolloutLayerOptions {
   readonly maxLength?: number
   /** Most tokens, padding included, of a prefill run. Default 2,048. */
   readonly prefillTokens?: number
-  /** Settings of the sessions that decode. Their threads spin between nodes unless `spinning` is false. */
+  /** Settings of the sessions that decode. */
   readonly session?: SessionOptions
 }
 

@@ -1,6 +1,6 @@
 /**
- * What sessions share: ONNX Runtime's environment, which is one per process and never released, and an arena for CPU
- * memory registered with it, which lives while a layer uses it.
+ * What sessions share: ONNX Runtime's environment, which is one per process and never released, with its pool of threads;
+ * and an arena for CPU memory registered with it, which lives while a layer uses it.
  */
 import { type ArenaOptions, describeConfig } from "./Options.ts"
 import { type OrtApi, type Pointer, StatusError } from "./OrtApi.ts"
@@ -12,9 +12,18 @@ export const quiet = 4
 const arenaAllocator = 1
 const defaultMemory = 0
 
+/** Threads that work on operators: those of a run's own thread and `threads - 1` more. */
+export interface Pool {
+  readonly threads: number
+  /** Idle threads look out for work for some milliseconds before they sleep. */
+  readonly spinning: boolean
+}
+
 export interface Environment {
   readonly api: OrtApi
   readonly env: Pointer
+  /** The threads that sessions share unless they ask for others. */
+  readonly pool: Pool
   /** OrtMemoryInfo of CPU memory. */
   readonly cpu: Pointer
   /** The default allocator, never released. */
@@ -23,13 +32,26 @@ export interface Environment {
 
 const environments = new Map<OrtApi, Environment>()
 
-/** The environment of a library, made at the first call. Throws StatusError. */
-export const environmentOf = (api: OrtApi): Environment => {
+const makeEnv = (api: OrtApi, { spinning, threads }: Pool): Pointer => {
+  const options = api.get("CreateThreadingOptions")
+  try {
+    api.call("SetGlobalIntraOpNumThreads", options, threads)
+    api.call("SetGlobalInterOpNumThreads", options, 1)
+    api.call("SetGlobalSpinControl", options, spinning ? 1 : 0)
+    return api.get("CreateEnvWithGlobalThreadPools", quiet, "ifrl", options)
+  } finally {
+    api.functions.ReleaseThreadingOptions(options)
+  }
+}
+
+/** The environment of a library, made with the pool of the first call. Throws StatusError. */
+export const environmentOf = (api: OrtApi, pool: Pool): Environment => {
   const known = environments.get(api)
   if (known !== undefined) return known
   const environment: Environment = {
     api,
-    env: api.get("CreateEnv", quiet, "ifrl"),
+    env: makeEnv(api, pool),
+    pool,
     cpu: api.get("CreateCpuMemoryInfo", arenaAllocator, defaultMemory),
     allocator: api.get("GetAllocatorWithDefaultOptions")
   }

@@ -20,12 +20,13 @@ export class Runtime extends Context.Service<Runtime, {
     return Layer.effect(
       Runtime,
       Effect.gen(function*() {
+        const pool = { threads: options.threads ?? availableParallelism(), spinning: options.spinning ?? true }
         const environment = yield* Effect.try({
           try: () => {
             const api = loadLibrary(options.library)
             return refusals("", "layer", () => {
               if (options.device === "cuda") probeCuda(api, options.cuda ?? {})
-              return environmentOf(api)
+              return environmentOf(api, pool)
             })
           },
           catch: asRuntimeError
@@ -43,7 +44,7 @@ export class Runtime extends Context.Service<Runtime, {
         const context = {
           environment,
           options,
-          threads: options.threads ?? availableParallelism(),
+          pool,
           sharedArena: arena !== "session"
         }
         return Runtime.of({

@@ -2,7 +2,7 @@ import { Effect, Exit, type Scope } from "effect"
 import { asRuntimeError, type Binding, type BindingContext, type Io, NativeBinding, released } from "./Binding.ts"
 import { Calls, whenFree } from "./Calls.ts"
 import { appendCuda } from "./Cuda.ts"
-import { type Environment, quiet, refusals } from "./Environment.ts"
+import { type Environment, type Pool, quiet, refusals } from "./Environment.ts"
 import { optimizations, type RuntimeOptions, type SessionOptions } from "./Options.ts"
 import type { Pointer } from "./OrtApi.ts"
 import { RuntimeError } from "./RuntimeError.ts"
@@ -30,21 +30,25 @@ export interface Session {
 export interface SessionContext {
   readonly environment: Environment
   readonly options: RuntimeOptions
-  readonly threads: number
+  readonly pool: Pool
   readonly sharedArena: boolean
 }
 
 /** OrtSessionOptions, to be released by the caller. Throws StatusError. */
 const sessionOptions = (context: SessionContext, options: SessionOptions): Pointer => {
-  const { environment: { api }, sharedArena } = context
+  const { environment, sharedArena } = context
+  const { api } = environment
   const pointer = api.get("CreateSessionOptions")
   try {
     api.call("SetSessionLogSeverityLevel", pointer, quiet)
-    api.call("SetIntraOpNumThreads", pointer, options.threads ?? context.threads)
+    const threads = options.threads ?? context.pool.threads
+    const shared = threads === environment.pool.threads && context.pool.spinning === environment.pool.spinning
+    if (shared) api.call("DisablePerSessionThreads", pointer)
+    else api.call("SetIntraOpNumThreads", pointer, threads)
     api.call("SetSessionGraphOptimizationLevel", pointer, optimizations[options.optimization ?? "all"])
     api.call(options.memoryPattern === true ? "EnableMemPattern" : "DisableMemPattern", pointer)
     const config: Record<string, string> = {
-      "session.intra_op.allow_spinning": options.spinning === true ? "1" : "0",
+      "session.intra_op.allow_spinning": context.pool.spinning ? "1" : "0",
       "session.use_env_allocators": sharedArena ? "1" : "0",
       ...options.config
     }

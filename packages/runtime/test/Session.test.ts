@@ -1,10 +1,11 @@
 import { describe, expect, test } from "@jest/globals"
 import { encodeModel, Graph, readModel, tensorData, toModel, writeModel } from "@ifrl/onnx"
 import { Effect } from "effect"
+import { readdirSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Runtime, storage, Tensor, type TensorType } from "../src/index.ts"
+import { Runtime, type SessionOptions, storage, Tensor, type TensorType } from "../src/index.ts"
 import { adder, build, counter, descent, load, nonZero, run, tower, using } from "./Models.ts"
 
 const floats = (values: ReadonlyArray<number>) => Tensor.from("float32", [values.length], values)
@@ -140,11 +141,37 @@ describe("Session", () => {
         optimization,
         threads: 1,
         memoryPattern: true,
-        spinning: true,
         arenaShrinkage: true,
         config: { "session.disable_prepacking": "1" }
       }
     )
+  })
+})
+
+const onLinux = process.platform === "linux" ? describe : describe.skip
+
+onLinux("threads", () => {
+  const threads = () => readdirSync("/proc/self/task").length
+  const added = (options?: SessionOptions) =>
+    run(Effect.gen(function*() {
+      yield* load(adder())
+      const before = threads()
+      yield* load(adder(), options)
+      yield* load(adder(), options)
+      return threads() - before
+    }))
+
+  test("sessions share the pool of the process", async () => {
+    expect(await added()).toBe(0)
+    expect(await added({ threads: 2 })).toBe(0)
+  })
+
+  test("a session that asks for another number has threads of its own", async () => {
+    expect(await added({ threads: 3 })).toBe(4)
+    await using(adder(), (session) =>
+      Effect.map(session.run({ a: floats([1]), b: floats([2]) }), ({ sum }) => expect(numbers(sum)).toEqual([3])), {
+      threads: 3
+    })
   })
 })
 
