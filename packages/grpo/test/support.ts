@@ -7,7 +7,7 @@ import { Rollout } from "@ifrl/rollout"
 import { Runtime } from "@ifrl/runtime"
 import { Policy } from "@ifrl/train"
 import { Effect, Layer, Result } from "effect"
-import type { GrpoOptions, ObjectiveConfig } from "../src/index.ts"
+import { type GrpoOptions, objectiveConfig } from "../src/index.ts"
 
 const config = Result.getOrThrow(parseConfig({
   architectures: ["Qwen2ForCausalLM"],
@@ -46,14 +46,7 @@ export const letters: RewardFunction = perSample("letters", ({ text }) =>
   text === "" ? decided(false) : scored([...text].filter((c) => /[a-z]/i.test(c)).length / [...text].length)
 )
 
-const objective: ObjectiveConfig = {
-  name: "grpo",
-  clipLow: 0.2,
-  clipHigh: 0.2,
-  klCoefficient: 0,
-  aggregation: "token-mean",
-  advantage: { name: "group-std", epsilon: 1e-6, tolerance: 1e-6 }
-}
+const objective = objectiveConfig()
 
 export const optionsFor = (model: Model, overrides: Partial<GrpoOptions> = {}): GrpoOptions => ({
   promptsPerStep: 4,
