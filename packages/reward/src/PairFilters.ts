@@ -79,21 +79,38 @@ export const balanceLengths = (pairs: ReadonlyArray<SoftPair>): ReadonlyArray<So
   return pairs.filter((pair) => kept.has(pair))
 }
 
+const wordsOf = (text: string): ReadonlySet<string> => new Set(text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [])
+
+const shared = (a: ReadonlySet<string>, b: ReadonlySet<string>): number => [...a].filter((word) => b.has(word)).length
+
+/** Of some constraint texts, those that share the fewest words with one: another value, rather than the same in other words. */
+const farthest = (constraint: string, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const own = wordsOf(constraint)
+  const counts = texts.map((text) => shared(own, wordsOf(text)))
+  const least = Math.min(...counts)
+  return texts.filter((_, i) => counts[i] === least)
+}
+
 /**
  * A share of the pairs once more, with a negative that is another pair's positive: an answer to a constraint of the same
- * type in other words, or, where the type has only one, of any type. Like o_{k-1} it never saw the constraint.
+ * type whose text shares the fewest words with the pair's own, or, where the type has only one text, of any type. Like
+ * o_{k-1} it never saw the constraint; unlike o_{k-1} it follows another, so that the presence of some tone no longer
+ * passes for the tone that was asked for.
  */
 export const crossPairs = (pairs: ReadonlyArray<SoftPair>, share: number, seed: number): ReadonlyArray<SoftPair> => {
-  const byType = new Map<string, Array<SoftPair>>()
-  for (const pair of pairs) byType.set(pair.type, [...(byType.get(pair.type) ?? []), pair])
+  const byText = new Map<string, Array<SoftPair>>()
+  for (const pair of pairs) byText.set(pair.constraint, [...byText.get(pair.constraint) ?? [], pair])
+  const typeOf = (text: string) => byText.get(text)![0]!.type
+  const others = new Map(Array.from(byText.keys(), (text) => {
+    const different = [...byText.keys()].filter((other) => other !== text)
+    const sameType = different.filter((other) => typeOf(other) === typeOf(text))
+    return [text, farthest(text, sameType.length > 0 ? sameType : different)] as const
+  }))
   return pairs.flatMap((pair) => {
     const draw = random(seed, "crossed", pair.id)
-    if (!draw.chance(share)) return []
-    const others = (some: ReadonlyArray<SoftPair>) => some.filter(({ constraint }) => constraint !== pair.constraint)
-    const sameType = others(byType.get(pair.type)!)
-    const candidates = sameType.length > 0 ? sameType : others(pairs)
-    if (candidates.length === 0) return []
-    const { positive } = draw.pick(candidates)
+    const texts = others.get(pair.constraint)!
+    if (!draw.chance(share) || texts.length === 0) return []
+    const { positive } = draw.pick(byText.get(draw.pick(texts))!)
     return [{ ...pair, id: `${pair.id}/crossed`, kind: "crossed" as const, negative: positive }]
   })
 }

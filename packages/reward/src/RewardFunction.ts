@@ -14,6 +14,8 @@ export interface RewardSample {
   readonly text: string
   /** What follows the thought: the part that constraints are about. */
   readonly answer: string
+  /** The completion's tokens and their log-probs in nats as sampled, where the policy is at hand. */
+  readonly completion?: { readonly tokens: ArrayLike<number>; readonly logProbs: ArrayLike<number> } | undefined
 }
 
 /** A named function from completions to their parts, one list for each sample, in order. */

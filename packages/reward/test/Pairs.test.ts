@@ -128,6 +128,17 @@ describe("pairs", () => {
     expect(crossPairs(pairs, 0, 0)).toEqual([])
   })
 
+  test("crossing avoids the same constraint in other words", () => {
+    const texts = ["Use a sad tone", "Sound sad", "Use a cheerful tone", "Sound cheerful"]
+    const pairs = texts.map((constraint) => pair(constraint, `answers ${constraint}`, "Foxes.", { constraint }))
+    expect(crossPairs(pairs, 1, 0).map(({ negative }) => negative.text)).toEqual([
+      "answers Sound cheerful",
+      "answers Use a cheerful tone",
+      "answers Sound sad",
+      "answers Use a sad tone"
+    ])
+  })
+
   test("every switch is off by default, and what each removed is counted", () => {
     const pairs = [pair("a", "xxx", "x"), pair("b", "same", "same"), pair("c", "x", "xx", { constraint: "Use a cheerful tone" })]
     expect(preparePairs(pairs, config({}))).toEqual({ pairs, steps: [{ step: "generated", pairs: 3, lengthDifference: 1 / 3 }] })

@@ -1,0 +1,92 @@
+// Constraints as parts of a reward, hard ones one by one by their rules, soft ones of all samples in one phase.
+import { constraintsOf, isSoft } from "@ifrl/curriculum"
+import { Cause, Effect } from "effect"
+import type { RewardPart } from "./Aggregation.ts"
+import { decided, failed, notSatisfied, type Outcome, scored } from "./Outcome.ts"
+import { type ConstraintChecker, perConstraint, type RewardFunction, type RewardFunctionOptions, type RewardSample } from "./RewardFunction.ts"
+import { RewardModel } from "./RewardModel.ts"
+
+/** A soft constraint of a sample. */
+export interface SoftRequest {
+  readonly id: string
+  readonly text: string
+  /** Its place in the row. */
+  readonly index: number
+  readonly sample: RewardSample
+}
+
+/** Judges all soft constraints of a batch of samples; one outcome a request, in order. */
+export type SoftJudge<R = never> = (requests: ReadonlyArray<SoftRequest>) => Effect.Effect<ReadonlyArray<Outcome>, unknown, R>
+
+/** Constraints to parts, as `perConstraint` makes them; a kind without a judge has no part. */
+export const constraintRewards = <R = never, S = never>(
+  judges: { readonly hard?: ConstraintChecker<R> | undefined; readonly soft?: SoftJudge<S> | undefined },
+  options: Omit<RewardFunctionOptions, "weight"> = {}
+): RewardFunction<R | S> => {
+  const rules = perConstraint(() => judges.hard, options)
+  const score = Effect.fnUntraced(function*(samples: ReadonlyArray<RewardSample>) {
+    const requests = samples.flatMap((sample) =>
+      constraintsOf(sample.row).flatMap(({ id, text }, index): ReadonlyArray<SoftRequest> =>
+        isSoft(id) && judges.soft !== undefined ? [{ id, text, index, sample }] : []
+      )
+    )
+    const outcomes = requests.length === 0 ? [] : yield* inOnePhase(judges.soft!, requests)
+    const soft = requests[Symbol.iterator]()
+    const hard = judges.hard === undefined ? [] : yield* rules.score(samples.map(withoutSoft))
+    let next = 0
+    return samples.map((sample, i) => {
+      const decidedHard = hard[i]?.[Symbol.iterator]()
+      return sample.row.instruction_id_list.flatMap((id): ReadonlyArray<RewardPart> => {
+        if (!isSoft(id)) return decidedHard === undefined ? [] : [decidedHard.next().value as RewardPart]
+        return soft.next().done === true ? [] : [{ name: id, weight: 1, outcome: outcomes[next++]! }]
+      })
+    })
+  })
+  return { name: "constraints", score }
+}
+
+const withoutSoft = (sample: RewardSample): RewardSample => {
+  const { row } = sample
+  const hard = row.instruction_id_list.flatMap((id, i) => isSoft(id) ? [] : [i])
+  return {
+    ...sample,
+    row: { ...row, instruction_id_list: hard.map((i) => row.instruction_id_list[i]!), kwargs: hard.map((i) => row.kwargs[i] ?? {}) }
+  }
+}
+
+/** A blank answer follows nothing, and a constraint without its text cannot be judged; the rest in one call. */
+const inOnePhase = <R>(judge: SoftJudge<R>, requests: ReadonlyArray<SoftRequest>): Effect.Effect<ReadonlyArray<Outcome>, never, R> => {
+  const settled = ({ sample, text }: SoftRequest): Outcome | undefined =>
+    sample.answer.trim() === "" ? notSatisfied : text === "" ? failed("the row gives no text of this constraint") : undefined
+  const open = requests.filter((request) => settled(request) === undefined)
+  const failAll = (cause: Cause.Cause<unknown>) =>
+    Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.succeed(open.map(() => failed(reasonOf(cause))))
+  return (open.length === 0 ? Effect.succeed([]) : judge(open)).pipe(
+    Effect.catchCause(failAll),
+    Effect.map((outcomes) => {
+      let next = 0
+      return requests.map((request) =>
+        settled(request) ?? (outcomes.length === open.length ? outcomes[next++]! : failed(`${outcomes.length} outcomes for ${open.length} constraints`))
+      )
+    })
+  )
+}
+
+const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+export interface RewardModelJudgeOptions {
+  /** probability: the model's own; binary: 1 from 1/2 on, else 0. */
+  readonly score: "probability" | "binary"
+}
+
+/** Soft constraints by the RewardModel of the environment. */
+export const rewardModelJudge = ({ score }: RewardModelJudgeOptions): SoftJudge<RewardModel> => (requests) =>
+  RewardModel.use((model) =>
+    model.score(requests.map(({ sample, text }) => ({ constraint: text, response: sample.answer, instruction: sample.row.instruction })))
+  ).pipe(Effect.map((scores) => scores.map((p) => score === "binary" ? decided(p >= 0.5) : scored(p))))
+
+/** Soft constraints by a function of one at a time, such as the truth of a generated world. */
+export const softJudgeOf = (judge: (request: SoftRequest) => Outcome): SoftJudge => (requests) => Effect.sync(() => requests.map(judge))
