@@ -1,5 +1,6 @@
 // From the seconds of both sides to ratios, and to the dated note in benchmarks/.
 import { cpus, totalmem } from "node:os"
+import { productOperations, type Shape, weightOperations } from "./Shape.ts"
 
 /** What one side took for one task, over all rounds. */
 export interface Measured {
@@ -10,12 +11,18 @@ export interface Measured {
 
 /** Everything measured. The peer's training step is there eager and compiled. */
 export interface Measurements {
-  readonly ours: { readonly train: Measured; readonly generate16: Measured; readonly generate64: Measured }
+  readonly ours: {
+    readonly train: Measured
+    readonly generate16: Measured
+    readonly generate64: Measured
+    readonly product: Measured
+  }
   readonly peer: {
     readonly eager: Measured
     readonly compile: Measured
     readonly generate16: Measured
     readonly generate64: Measured
+    readonly product: Measured
   }
 }
 
@@ -25,6 +32,8 @@ export interface Ratios {
   readonly generate: number
   readonly generate64: number
   readonly peakMemory: number
+  /** Of one product of activations and a weight: what the libraries below differ by. */
+  readonly product: number
 }
 
 export const median = (values: ReadonlyArray<number>): number => {
@@ -40,7 +49,8 @@ export const ratios = ({ ours, peer }: Measurements): Ratios => ({
   trainStep: rounded(Math.min(median(peer.eager.seconds), median(peer.compile.seconds)) / median(ours.train.seconds)),
   generate: rounded(median(peer.generate16.seconds) / median(ours.generate16.seconds)),
   generate64: rounded(median(peer.generate64.seconds) / median(ours.generate64.seconds)),
-  peakMemory: rounded(Math.min(peer.eager.peakBytes ?? 0, peer.compile.peakBytes ?? 0) / (ours.train.peakBytes ?? Infinity))
+  peakMemory: rounded(Math.min(peer.eager.peakBytes ?? 0, peer.compile.peakBytes ?? 0) / (ours.train.peakBytes ?? Infinity)),
+  product: rounded(median(peer.product.seconds) / median(ours.product.seconds))
 })
 
 /** The machine as it names itself. */
@@ -60,13 +70,18 @@ const milliseconds = (measured: Measured) => {
   const ms = (seconds: number) => (seconds * 1000).toFixed(0)
   return `${ms(median(sorted))} (${ms(sorted[0]!)} to ${ms(sorted.at(-1)!)})`
 }
+const rate = ({ seconds }: Measured, shape: Shape) => productOperations(shape) / median(seconds)
+const gigaflops = (measured: Measured, shape: Shape) => (rate(measured, shape) / 1e9).toFixed(0)
+/** Seconds that a step's products with weights take at the rate of one alone. */
+const floor = (measured: Measured, shape: Shape) => weightOperations(shape) / rate(measured, shape)
+
 const megabytes = (measured: Measured) => measured.peakBytes === undefined ? "" : (measured.peakBytes / 1e6).toFixed(0)
 
 export interface Report {
   readonly date: string
   readonly hardware: ReturnType<typeof hardware>
   readonly versions: Readonly<Record<string, unknown>>
-  readonly shape: object
+  readonly shape: Shape
   readonly parameters: number
   readonly rounds: number
   readonly threads: number
@@ -75,7 +90,8 @@ export interface Report {
 }
 
 export const markdown = (report: Report): string => {
-  const { measurements: { ours, peer }, ratios: r } = report
+  const { measurements: { ours, peer }, ratios: r, shape } = report
+  const fastest = Math.min(median(peer.eager.seconds), median(peer.compile.seconds))
   const rows: ReadonlyArray<readonly [string, Measured, Measured, number | undefined]> = [
     ["training step, PyTorch eager", ours.train, peer.eager, undefined],
     ["training step, torch.compile", ours.train, peer.compile, r.trainStep],
@@ -91,6 +107,10 @@ A training step is forward, backward, global-norm clipping and AdamW over one ba
 | task | ours, ms: median (range) | peer, ms: median (range) | peer / ours |
 |---|---|---|---|
 ${rows.map(([task, a, b, ratio]) => `| ${task} | ${milliseconds(a)} | ${milliseconds(b)} | ${ratio ?? ""} |`).join("\n")}
+
+Below both lie libraries for matrix products. One product of a step, [${shape.rows * shape.length}, ${shape.hidden}] x [${shape.hidden}, ${shape.intermediate}], runs at ${gigaflops(ours.product, shape)} GFLOP/s in ONNX Runtime
+and at ${gigaflops(peer.product, shape)} in PyTorch (peer / ours ${r.product}). At these rates a training step's products with weights take ${floor(ours.product, shape).toFixed(2)} and ${floor(peer.product, shape).toFixed(2)} s: with all else free the first ratio
+above would be ${(fastest / floor(ours.product, shape)).toFixed(2)}.
 
 The ratio of the training step is that of the peer's faster variant; that of memory, of its smaller one.
 

@@ -22,6 +22,7 @@ const { values: flags } = parseArgs({
 const rounds = Number(flags.rounds)
 const shape = flags.tiny ? tiny : fullShape
 const stepsPerRound = 3
+const productsPerRound = 30
 const python = process.env["IFRL_PYTHON"] ?? "python3"
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const folder = await mkdtemp(join(tmpdir(), "ifrl-peers-"))
@@ -60,7 +61,8 @@ const alternate = async (task: string, among: ReadonlyArray<Side>, request: (rou
     for (const each of among) {
       const answer = (await each.ask({ ...request(round) })) as unknown as Answer
       answers.get(each)!.push(answer)
-      progress(`${task}, round ${round + 1}: ${each.name} ${answer.seconds.map((s) => s.toFixed(3)).join(" ")} s`)
+      const times = answer.seconds.slice(0, 5).map((s) => s.toFixed(3)).join(" ")
+      progress(`${task}, round ${round + 1}: ${each.name} ${times}${answer.seconds.length > 5 ? " ..." : ""} s`)
     }
   }
   return among.map((each): Measured & Pick<Answer, "losses" | "tokens"> => {
@@ -109,10 +111,15 @@ const measure = async (checkpoint: string) => {
   }
   const [ours16, peer16] = await byBatch(16)
   const [ours64, peer64] = await byBatch(64)
+  await Promise.all(generating.map((each) => each.end()))
+
+  const multiplying = [ours("ours", "product"), peer("torch", "product")]
+  for (const each of multiplying) await each.next()
+  const [oursProduct, peerProduct] = await alternate("product", multiplying, () => ({ runs: productsPerRound }))
 
   const measurements: Measurements = {
-    ours: { train: train!, generate16: ours16, generate64: ours64 },
-    peer: { eager: eager!, compile: compile!, generate16: peer16, generate64: peer64 }
+    ours: { train: train!, generate16: ours16, generate64: ours64, product: oursProduct! },
+    peer: { eager: eager!, compile: compile!, generate16: peer16, generate64: peer64, product: peerProduct! }
   }
   return { parameters, measurements, versions: Object.assign({}, ...ready) as Record<string, unknown> }
 }

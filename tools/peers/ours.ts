@@ -2,11 +2,13 @@
 //   node ours.js checkpoint DIR    make the model that both sides load
 //   node ours.js train DIR         training steps; requests { steps }
 //   node ours.js generate DIR      the rollout engine; requests { batch, seed }
+//   node ours.js product           x W^T, the product that a step is made of; requests { runs }
 import { NodeServices } from "@effect/platform-node"
 import { generateArtifacts } from "@ifrl/artifacts"
 import { type DecoderConfig, decoderGraph, initializeModel, loadModel, parameterCount, saveModel, trainTokenizer } from "@ifrl/models"
+import { encodeModel, float, Graph } from "@ifrl/onnx"
 import { Rollout } from "@ifrl/rollout"
-import { Runtime } from "@ifrl/runtime"
+import { Runtime, Tensor } from "@ifrl/runtime"
 import { type MicroBatch, makeTrainable } from "@ifrl/train"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -129,8 +131,31 @@ const generate = Effect.fnUntraced(function*(folder: string) {
   }))
 })
 
+const product = Effect.fnUntraced(function*() {
+  const rows = shape.rows * shape.length
+  const graph = new Graph("product")
+  const x = graph.input("x", "float32", [rows, shape.hidden])
+  const w = graph.input("w", "float32", [shape.intermediate, shape.hidden])
+  graph.output(graph.op("FusedMatMul", [x, w], { transB: 1, alpha: float(1) }), "y")
+  const session = yield* Runtime.use((runtime) => runtime.session(encodeModel(graph), { name: "product" }))
+  const filled = (dims: ReadonlyArray<number>) => {
+    const tensor = Tensor.zeros("float32", dims)
+    tensor.data.forEach((_, i) => tensor.data[i] = (i % 251) / 251 - 0.5)
+    return tensor
+  }
+  const binding = yield* session.bind({
+    inputs: { x: filled([rows, shape.hidden]), w: filled([shape.intermediate, shape.hidden]) },
+    outputs: { y: Tensor.zeros("float32", [rows, shape.intermediate]) }
+  })
+  yield* ready
+  yield* serve(Effect.fnUntraced(function*({ runs }) {
+    const timings = yield* Effect.replicateEffect(timed(binding.run), runs!)
+    return { seconds: timings.map(({ seconds }) => seconds) }
+  }))
+})
+
 type Command = (folder: string) => Effect.Effect<void, unknown, Runtime | Scope.Scope | NodeServices.NodeServices>
-const commands: Readonly<Record<string, Command>> = { checkpoint, train, generate }
+const commands: Readonly<Record<string, Command>> = { checkpoint, train, generate, product }
 
 const [command = "", folder = ""] = process.argv.slice(2)
 await Effect.runPromise(

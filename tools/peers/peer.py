@@ -2,8 +2,10 @@
 
     python peer.py train DIR MODE      training steps; MODE is eager or compile
     python peer.py generate DIR        transformers' generate
+    python peer.py product             x W^T, the product that a step is made of
 
-fp32 throughout, `threads` as given by PEER_THREADS. Requests: {"steps": n} for train, {"batch": n, "seed": s} for generate.
+fp32 throughout, `threads` as given by PEER_THREADS. Requests: {"steps": n} for train, {"batch": n, "seed": s} for generate, {"runs": n} for
+product.
 """
 
 import json
@@ -123,6 +125,21 @@ def generate(folder):
             say({"seconds": [seconds], "tokens": int(out.shape[0] * (out.shape[1] - SHAPE["prompt"]))})
 
 
+def product():
+    x = torch.randn(SHAPE["rows"] * SHAPE["length"], SHAPE["hidden"])
+    w = torch.randn(SHAPE["intermediate"], SHAPE["hidden"])
+    y = torch.empty(x.shape[0], w.shape[0])
+    say({"ready": versions()})
+    with torch.inference_mode():
+        for line in sys.stdin:
+            seconds = []
+            for _ in range(json.loads(line)["runs"]):
+                start = time.perf_counter()
+                torch.mm(x, w.T, out=y)
+                seconds.append(time.perf_counter() - start)
+            say({"seconds": seconds})
+
+
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    {"train": train, "generate": generate}[command](*arguments)
+    {"train": train, "generate": generate, "product": product}[command](*arguments)

@@ -5,12 +5,13 @@ import { shape, tokens } from "../peers/Shape.ts"
 import { Side } from "../peers/Side.ts"
 
 const measurements: Measurements = {
-  ours: { train: { seconds: [1, 1.1, 0.9], peakBytes: 1e9 }, generate16: { seconds: [0.5] }, generate64: { seconds: [2] } },
+  ours: { train: { seconds: [1, 1.1, 0.9], peakBytes: 1e9 }, generate16: { seconds: [0.5] }, generate64: { seconds: [2] }, product: { seconds: [0.011] } },
   peer: {
     eager: { seconds: [2, 1.8, 1.9], peakBytes: 1.5e9 },
     compile: { seconds: [1.7, 1.6, 1.8], peakBytes: 2e9 },
     generate16: { seconds: [2] },
-    generate64: { seconds: [5] }
+    generate64: { seconds: [5] },
+    product: { seconds: [0.01] }
   }
 }
 
@@ -20,7 +21,7 @@ describe("Report", () => {
   })
 
   test("ratios take the peer's faster variant for time and its smaller one for memory", () => {
-    expect(ratios(measurements)).toEqual({ trainStep: 1.7, generate: 4, generate64: 2.5, peakMemory: 1.5 })
+    expect(ratios(measurements)).toEqual({ trainStep: 1.7, generate: 4, generate64: 2.5, peakMemory: 1.5, product: 0.909 })
   })
 
   test("a file name for the hardware", () => {
@@ -44,6 +45,10 @@ describe("Report", () => {
     expect(text).toContain("| generate, 64 rows | 2000 (2000 to 2000) | 5000 (5000 to 5000) | 2.5 |")
     expect(text).toContain("| training step | 1000 | 1500 | 2000 | 1.5 |")
     expect(text).toContain("torch 2.13.0")
+    // 2 x 2,048 x 512 x 1,408 operations in 11 and in 10 ms; 6 x 2,048 x 24,641,536 of a step.
+    expect(text).toContain("runs at 268 GFLOP/s")
+    expect(text).toContain("and at 295 in PyTorch (peer / ours 0.909)")
+    expect(text).toContain("take 1.13 and 1.03 s")
   })
 })
 
