@@ -37,7 +37,7 @@ export interface DecoderConfig {
   readonly normEpsilon: number
   /** Base of the rotary frequencies. */
   readonly ropeTheta: number
-  /** Longest sequence that the model was made for, in tokens. */
+  /** Longest sequence that the model was made for, in tokens; where rope scaling stretches it, the stretched one. */
   readonly maxPositions: number
   /** The language model head is the embedding. */
   readonly tiedEmbeddings: boolean
@@ -127,8 +127,8 @@ const shapes = (family: Family, json: Json): DecoderConfig => {
   const hiddenSize = read.integer("hidden_size")
   const heads = read.integer("num_attention_heads")
   const layers = read.integer("num_hidden_layers")
-  const maxPositions = read.integer("max_position_embeddings", defaults.maxPositions)
-  const { ropeScaling, ropeTheta } = parseRope(read, maxPositions, defaults.ropeTheta)
+  const positions = read.integer("max_position_embeddings", defaults.maxPositions)
+  const { maxPositions, ropeScaling, ropeTheta } = parseRope(read, positions, defaults.ropeTheta)
   const on = (part: Family["mlpBias"]) => (typeof part === "boolean" ? part : read.boolean(part, false))
   const positionless = family.positionless(read, layers)
   return {
@@ -234,7 +234,8 @@ export const configJson = (config: DecoderConfig): Record<string, unknown> => {
     rms_norm_eps: config.normEpsilon,
     rope_theta: config.ropeTheta,
     ...(config.ropeScaling === undefined ? {} : { rope_scaling: ropeJson(config.ropeScaling) }),
-    max_position_embeddings: config.maxPositions,
+    max_position_embeddings:
+      config.ropeScaling?.type === "dynamic" ? config.ropeScaling.originalPositions : config.maxPositions,
     tie_word_embeddings: config.tiedEmbeddings,
     attention_dropout: 0,
     ...familyJson[config.family](config),

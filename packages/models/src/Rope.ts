@@ -80,7 +80,7 @@ const dynamicTheta = (
 }
 
 /**
- * angle(t, i) = t f(i) with f(i) = 1 / theta^(2i/E), scaled as the config says.
+ * The tables of positions `from` to `from + length`. angle(t, i) = t f(i) with f(i) = 1 / theta^(2i/E), scaled as the config says.
  *
  * Under `dynamic` scaling f follows the length of the sequence. Position t turns by the frequencies for t + 1 tokens,
  * as in transformers' generation with a cache from a prompt within the original length. (transformers' forward pass
@@ -88,21 +88,23 @@ const dynamicTheta = (
  */
 export const ropeTables = (
   { headDim, ropeScaling, ropeTheta }: Pick<DecoderConfig, "headDim" | "ropeScaling" | "ropeTheta">,
-  length: number
+  length: number,
+  from = 0
 ): RopeTables => {
   const half = headDim / 2
   const magnitude = ropeScaling?.type === "yarn" ? fround(ropeScaling.attentionFactor) : 1
   const cos = new Float32Array(length * half)
   const sin = new Float32Array(length * half)
   let inverse = frequencies(ropeTheta, headDim, ropeScaling)
-  for (let t = 0; t < length; t++) {
+  for (let row = 0; row < length; row++) {
+    const t = from + row
     if (ropeScaling?.type === "dynamic" && t >= ropeScaling.originalPositions) {
       inverse = frequencies(dynamicTheta(ropeScaling, ropeTheta, headDim, t + 1), headDim, undefined)
     }
     for (let i = 0; i < half; i++) {
       const angle = fround(t * inverse[i]!)
-      cos[t * half + i] = fround(Math.cos(angle)) * magnitude
-      sin[t * half + i] = fround(Math.sin(angle)) * magnitude
+      cos[row * half + i] = fround(Math.cos(angle)) * magnitude
+      sin[row * half + i] = fround(Math.sin(angle)) * magnitude
     }
   }
   return { length, half, cos, sin }

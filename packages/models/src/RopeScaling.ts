@@ -73,7 +73,16 @@ const wholeHeads = (value: unknown): Refusal | undefined =>
     ? undefined
     : [`${show(value)} is not supported`, "Use a checkpoint that rotates whole heads"]
 
-/** The rotary parameters of a config. The object's own values win over those beside it, as in transformers. */
+/** The length that scaling makes of the one in the config: dynamic scaling and YaRN tell the one before and a factor. */
+const stretched = (scaling: RopeScaling | undefined, maxPositions: number): number =>
+  scaling?.type === "dynamic" || scaling?.type === "yarn"
+    ? Math.max(maxPositions, Math.floor(scaling.factor * scaling.originalPositions))
+    : maxPositions
+
+/**
+ * The rotary parameters of a config, and the longest sequence that they allow. The object's own values win over those
+ * beside it, as in transformers.
+ */
 export const parseRope = (config: ConfigReader, maxPositions: number, defaultTheta: number) => {
   const key = config.object("rope_scaling") === undefined ? "rope_parameters" : "rope_scaling"
   const rope = config.object(key)
@@ -85,7 +94,7 @@ export const parseRope = (config: ConfigReader, maxPositions: number, defaultThe
     if (refusal !== undefined) throw refuse(name, refusal)
   }
   const outer = config.number("rope_theta", defaultTheta)
-  if (rope === undefined) return { ropeTheta: outer, ropeScaling: undefined }
+  if (rope === undefined) return { ropeTheta: outer, ropeScaling: undefined, maxPositions }
   const nested = Object.keys(rope.json).find((name) => name.endsWith("_attention"))
   if (nested !== undefined) {
     throw refuse(`${key}.${nested}`, [
@@ -98,7 +107,8 @@ export const parseRope = (config: ConfigReader, maxPositions: number, defaultThe
     throw refuse(key, [`rope scaling ${show(type)} is not supported`, `Supported: ${Object.keys(scalings).join(", ")}`])
   }
   const original = config.integer("original_max_position_embeddings", rope.integer("original_max_position_embeddings", maxPositions))
-  return { ropeTheta: rope.number("rope_theta", outer), ropeScaling: scalings[type]!(rope, original, maxPositions) }
+  const ropeScaling = scalings[type]!(rope, original, maxPositions)
+  return { ropeTheta: rope.number("rope_theta", outer), ropeScaling, maxPositions: stretched(ropeScaling, maxPositions) }
 }
 
 /** `rope_scaling` as both transformers 4 and 5 read it. */
