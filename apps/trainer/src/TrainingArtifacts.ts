@@ -1,16 +1,17 @@
 // The graphs that a config asks for, of a decoder: training, evaluation, optimizer and decode step.
-import { type Artifacts, generateArtifacts, type LossName } from "@ifrl/artifacts"
+import { type Artifacts, generateArtifacts, type LossName, type LossSpec } from "@ifrl/artifacts"
+import { objectiveLoss } from "@ifrl/grpo"
 import { type DecoderConfig, decoderGraph, decoderParameters } from "@ifrl/models"
 import { encodeModel } from "@ifrl/onnx"
 import { generateGraph } from "@ifrl/rollout"
 import type { Config } from "./Config.ts"
 import { longestSequence } from "./Units.ts"
 
-/** The loss of a policy under `config`: with a KL penalty where that has a weight. */
-export const policyLoss = ({ objective }: Config): LossName => objective.klCoefficient > 0 ? "grpo+kl" : "grpo"
+/** The loss of a policy under `config`: its objective, of the distribution that it samples from. */
+export const policyLoss = ({ objective, rollout }: Config): LossSpec => objectiveLoss(objective, rollout.temperature)
 
 /** Artifacts of `decoder` for `loss`, every parameter trained. Emitted from the config alone; takes no weights. */
-export const trainingArtifacts = (config: Config, decoder: DecoderConfig, loss: LossName): Artifacts => {
+export const trainingArtifacts = (config: Config, decoder: DecoderConfig, loss: LossName | LossSpec): Artifacts => {
   const maxLength = longestSequence(config, decoder)
   const [beta1, beta2] = config.optimizer.betas
   const decays = new Map(decoderParameters(decoder).map(({ decay, name }) => [name, decay]))
