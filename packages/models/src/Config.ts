@@ -240,6 +240,10 @@ export const configJson = (config: DecoderConfig): Record<string, unknown> => {
     attention_dropout: 0,
     ...familyJson[config.family](config),
     initializer_range: config.initializerRange,
-    use_cache: true
+    use_cache: true,
+    // Some families' default ids lie beyond a small vocabulary, and transformers refuses to load those.
+    bos_token_id: null,
+    eos_token_id: null,
+    pad_token_id: null
   }
 }
