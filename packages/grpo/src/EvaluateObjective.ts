@@ -24,6 +24,11 @@ export interface ObjectiveBatch {
   readonly advantages: Grid
   /** The longest completion allowed, for fixed-length; by default the tokens of the longest row. */
   readonly maxTokens?: number
+  /**
+   * What each token's loss is multiplied by before the sum; by default what the aggregation makes of this batch. Give those of a whole
+   * optimizer step to evaluate a micro-batch of it: losses and gradients then add up.
+   */
+  readonly weights?: Grid
 }
 
 export interface ObjectiveValue {
@@ -51,6 +56,19 @@ export class ObjectiveError extends Data.TaggedError("ObjectiveError")<{
   }
 }
 
+/** The weights of a batch that is a whole optimizer step: mask and aggregation. */
+export const weightsOf = (
+  { mask, maxTokens }: Pick<ObjectiveBatch, "mask" | "maxTokens">,
+  { aggregation, aggregationRows }: Pick<ObjectiveConfig, "aggregation" | "aggregationRows">
+): ReadonlyArray<ReadonlyArray<number>> => {
+  const lengths = mask.map((row) => Array.from(row).filter((m) => m !== 0).length)
+  const weights = rowWeights(lengths, aggregation, {
+    maxTokens: maxTokens ?? Math.max(...mask.map((row) => row.length)),
+    rows: aggregationRows
+  })
+  return mask.map((row, b) => Array.from(row, (m) => m === 0 ? 0 : weights[b]!))
+}
+
 /** An objective ready to be evaluated on many batches, for as long as the scope lives. */
 export const makeObjective = Effect.fnUntraced(function*(
   config: ObjectiveConfig,
@@ -70,15 +88,10 @@ export const makeObjective = Effect.fnUntraced(function*(
   return Effect.fnUntraced(function*(batch: ObjectiveBatch): Effect.fn.Return<ObjectiveValue, RuntimeError | ObjectiveError> {
     const T = Math.max(1, ...batch.mask.map((row) => row.length))
     const dims = [batch.mask.length, T]
-    const lengths = batch.mask.map((row) => Array.from(row).filter((m) => m !== 0).length)
-    const weights = rowWeights(lengths, config.aggregation, {
-      maxTokens: batch.maxTokens ?? T,
-      rows: config.aggregationRows
-    })
     const grids: Readonly<Record<string, readonly [key: string, rows: Grid | undefined]>> = {
       log_probs: ["newLogProbs", batch.newLogProbs],
       entropy: ["entropy", batch.entropy],
-      weights: ["mask", batch.mask.map((row, b) => Array.from(row, (m) => m === 0 ? 0 : weights[b]!))],
+      weights: ["weights", batch.weights ?? weightsOf(batch, config)],
       advantages: ["advantages", batch.advantages],
       old_log_probs: ["oldLogProbs", batch.oldLogProbs],
       ref_log_probs: ["refLogProbs", batch.refLogProbs],
