@@ -1,3 +1,6 @@
+export * from "./agreement/Agreement.ts"
+export * from "./agreement/Correlation.ts"
+export * from "./agreement/Judges.ts"
 export * from "./Accuracy.ts"
 export * from "./BenchError.ts"
 export * from "./Bootstrap.ts"

@@ -11,9 +11,11 @@ export interface SelfConsistencyOptions {
   readonly weight: number
   /** Samples with a final answer to agree on; those whose row has one unless given. */
   readonly appliesTo?: (sample: RewardSample) => boolean
-  /** The final answer; the last box or else the final line unless given. */
-  readonly finalAnswer?: (answer: string) => string | undefined
+  /** The final answer of a sample; the last box or else the final line unless given. */
+  readonly finalAnswer?: (sample: RewardSample) => string | undefined
 }
+
+const boxOrLine = ({ answer }: RewardSample) => lastBoxed(answer) ?? finalLine(answer)
 
 const agree = (a: string, b: string): boolean => a === b || compareAnswers(a, b)._tag === "Equal"
 
@@ -22,9 +24,9 @@ const agree = (a: string, b: string): boolean => a === b || compareAnswers(a, b)
  * (TTRL, arXiv 2504.16084, rewards the majority; this is its smooth form). No answer agrees with none.
  */
 export const selfConsistency = (options: SelfConsistencyOptions): RewardFunction => {
-  const { appliesTo = ({ row }) => row.answer !== undefined, finalAnswer = (text) => lastBoxed(text) ?? finalLine(text) } = options
+  const { appliesTo = ({ row }) => row.answer !== undefined, finalAnswer = boxOrLine } = options
   return perBatch("self_consistency", (samples) => {
-    const answers = samples.map((sample) => appliesTo(sample) ? finalAnswer(sample.answer)?.trim().toLowerCase() ?? "" : undefined)
+    const answers = samples.map((sample) => appliesTo(sample) ? finalAnswer(sample)?.trim().toLowerCase() ?? "" : undefined)
     const groups = new Map<string, Array<number>>()
     samples.forEach(({ row }, i) => groups.set(row.id, [...groups.get(row.id) ?? [], i]))
     return samples.map(({ row }, i): Outcome => {

@@ -1,0 +1,145 @@
+// Agreement of a judge of soft constraints with labels, in groups as arXiv 2508.02150 has them: an instruction with its
+// constraints and responses that satisfy different ones. A response's score is the mean of its constraints' scores, its
+// label the share that is labelled as followed; both order the responses of a group.
+import { classifierReport, type RewardPair } from "@ifrl/reward"
+import { Clock, Effect, FileSystem, Schema } from "effect"
+import { BenchError } from "../BenchError.ts"
+import { kendallTau, pairwiseAgreement } from "./Correlation.ts"
+
+export const AgreementGroup = Schema.Struct({
+  id: Schema.NonEmptyString,
+  instruction: Schema.String,
+  constraints: Schema.NonEmptyArray(Schema.String),
+  /** Constraint ids or types, for figures by type; may be left out. */
+  types: Schema.optionalKey(Schema.Array(Schema.String)),
+  responses: Schema.NonEmptyArray(Schema.Struct({
+    text: Schema.String,
+    /** One label a constraint. */
+    followed: Schema.Array(Schema.Boolean)
+  }))
+})
+export type AgreementGroup = typeof AgreementGroup.Type
+
+/** Scores whether responses follow constraints, in 0..1. */
+export interface AgreementJudge<E = never, R = never> {
+  readonly name: string
+  readonly score: (pairs: ReadonlyArray<RewardPair>) => Effect.Effect<ReadonlyArray<number>, E, R>
+}
+
+export interface Agreement {
+  readonly judge: string
+  readonly groups: number
+  /** (response, constraint) couples that were judged. */
+  readonly judgements: number
+  /** Means over the groups in which it is defined. */
+  readonly kendallTau: number
+  readonly pairwiseAgreement: number
+  /** Share of the judgements on the right side of 1/2. */
+  readonly accuracy: number
+  readonly auc: number
+  readonly ece: number
+  readonly secondsPerGroup: number
+  /** Accuracy and AUC by constraint type, where the groups name them. */
+  readonly byType: Readonly<Record<string, { readonly judgements: number; readonly accuracy: number; readonly auc: number }>>
+}
+
+const mean = (values: ReadonlyArray<number>) => values.length === 0 ? NaN : values.reduce((a, b) => a + b, 0) / values.length
+
+const pairsOf = (group: AgreementGroup): ReadonlyArray<RewardPair> =>
+  group.responses.flatMap(({ text }) =>
+    group.constraints.map((constraint) => ({ constraint, response: text, instruction: group.instruction }))
+  )
+
+const logit = (p: number): number => Math.log(Math.max(p, 1e-12)) - Math.log(Math.max(1 - p, 1e-12))
+
+const report = (scores: ReadonlyArray<number>, labels: ReadonlyArray<boolean>) => classifierReport(scores.map(logit), labels)
+
+/** Judges every response of every group on every constraint; one call a group, timed. */
+export const measureAgreement = Effect.fn("measureAgreement")(function*<E, R>(
+  groups: ReadonlyArray<AgreementGroup>,
+  judge: AgreementJudge<E, R>,
+  onProgress: (done: number, total: number) => Effect.Effect<void> = () => Effect.void
+) {
+  const broken = groups.find(({ constraints, responses, types }) =>
+    responses.some(({ followed }) => followed.length !== constraints.length) || (types !== undefined && types.length !== constraints.length)
+  )
+  if (groups.length === 0 || broken !== undefined) {
+    return yield* new BenchError({
+      subject: broken === undefined ? "groups" : `group ${broken.id}`,
+      reason: broken === undefined ? "there are none" : "labels or types do not number as the constraints do",
+      remedy: "give one label for each constraint of each response"
+    })
+  }
+  const judged: Array<{ readonly score: number; readonly label: boolean; readonly type: string | undefined }> = []
+  const taus: Array<number> = []
+  const pairwise: Array<number> = []
+  let seconds = 0
+  for (const [done, group] of groups.entries()) {
+    const n = group.constraints.length
+    const began = yield* Clock.currentTimeMillis
+    const scores = yield* judge.score(pairsOf(group))
+    seconds += ((yield* Clock.currentTimeMillis) - began) / 1000
+    const labels = group.responses.map(({ followed }) => mean(followed.map(Number)))
+    const means = group.responses.map((_, r) => mean(scores.slice(r * n, (r + 1) * n)))
+    taus.push(...[kendallTau(labels, means) ?? []].flat())
+    pairwise.push(...[pairwiseAgreement(labels, means) ?? []].flat())
+    group.responses.forEach(({ followed }, r) =>
+      followed.forEach((label, c) => judged.push({ label, score: scores[r * n + c]!, type: group.types?.[c] }))
+    )
+    yield* onProgress(done + 1, groups.length)
+  }
+  const of = (some: typeof judged) => report(some.map(({ score }) => score), some.map(({ label }) => label))
+  const { accuracy, auc, ece } = of(judged)
+  const types = [...new Set(judged.flatMap(({ type }) => type ?? []))].toSorted()
+  const agreement: Agreement = {
+    judge: judge.name,
+    groups: groups.length,
+    judgements: judged.length,
+    kendallTau: mean(taus),
+    pairwiseAgreement: mean(pairwise),
+    accuracy,
+    auc,
+    ece,
+    secondsPerGroup: seconds / groups.length,
+    byType: Object.fromEntries(types.map((type) => {
+      const some = judged.filter((one) => one.type === type)
+      const { accuracy, auc } = of(some)
+      return [type, { judgements: some.length, accuracy, auc }]
+    }))
+  }
+  return agreement
+})
+
+const decodeGroup = Schema.decodeUnknownEffect(Schema.fromJsonString(AgreementGroup))
+
+/** Groups from JSONL, one a line. */
+export const readGroups = Effect.fn("readGroups")(function*(file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const refuse = (subject: string) => (cause: { readonly message: string }) =>
+    new BenchError({
+      subject,
+      reason: cause.message.replaceAll("\n", " "),
+      remedy: "give one { id, instruction, constraints, responses: [{ text, followed }] } a line",
+      cause
+    })
+  const text = yield* fs.readFileString(file).pipe(Effect.mapError(refuse(file)))
+  const lines = text.split("\n").map((line, i) => ({ line, number: i + 1 })).filter(({ line }) => line.trim() !== "")
+  return yield* Effect.forEach(lines, ({ line, number }) => decodeGroup(line).pipe(Effect.mapError(refuse(`${file}:${number}`))))
+})
+
+/** Judges side by side, one a line. */
+export const printAgreements = (agreements: ReadonlyArray<Agreement>): string => {
+  const figures: ReadonlyArray<readonly [string, (a: Agreement) => string]> = [
+    ["judge", ({ judge }) => judge],
+    ["tau", (a) => a.kendallTau.toFixed(3)],
+    ["pairwise", (a) => a.pairwiseAgreement.toFixed(3)],
+    ["accuracy", (a) => a.accuracy.toFixed(3)],
+    ["AUC", (a) => a.auc.toFixed(3)],
+    ["ECE", (a) => a.ece.toFixed(3)],
+    ["s/group", (a) => a.secondsPerGroup.toFixed(3)],
+    ["groups", (a) => String(a.groups)]
+  ]
+  const table = [figures.map(([name]) => name), ...agreements.map((a) => figures.map(([, of]) => of(a)))]
+  const widths = figures.map((_, column) => Math.max(...table.map((line) => line[column]!.length)))
+  return table.map((line) => line.map((cell, c) => c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)).join("  ")).join("\n")
+}
