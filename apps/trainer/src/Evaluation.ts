@@ -18,6 +18,8 @@ export interface Evaluation {
   readonly relevance?: number
   /** Share of the soft constraints that are followed, by the truth of the embedded world. */
   readonly soft?: number
+  /** Share of the bare problems of `eval.probe` that are answered right. */
+  readonly probe?: number
   readonly meanLength: number
   readonly byConstraint: Readonly<Record<string, { readonly followed: number; readonly count: number }>>
 }
@@ -66,11 +68,12 @@ export const evaluate = Effect.fn("evaluate")(function*(
   rows: ReadonlyArray<PromptRow>,
   encoder: PromptEncoder,
   config: Config,
-  onProgress: (done: number, total: number) => Effect.Effect<void> = () => Effect.void
+  onProgress: (done: number, total: number) => Effect.Effect<void> = () => Effect.void,
+  probe: ReadonlyArray<PromptRow> = []
 ) {
   const rollout = yield* Rollout
   const thought = config.reward.thought
-  const requests = yield* Effect.forEach(rows, (row, i) =>
+  const requests = yield* Effect.forEach([...rows, ...probe], (row, i) =>
     encoder.encode(row).pipe(Effect.map((promptTokens) => ({
       id: `${i}:${row.id}`,
       promptTokens,
@@ -82,8 +85,11 @@ export const evaluate = Effect.fn("evaluate")(function*(
     stopTokens: encoder.stopTokens,
     onProgress: ({ completed, total }) => onProgress(completed, total)
   })
-  const judged = yield* Effect.forEach(completions, (completion, i) => {
-    const row = rows[i]!
+  const solved = probe.map((row, i) =>
+    relevanceOf(row, answerOf(encoder.decode(completions[rows.length + i]!.tokens), thought)) === 1 ? 1 : 0
+  )
+  const judged = yield* Effect.forEach(rows, (row, i) => {
+    const completion = completions[i]!
     const text = encoder.decode(completion.tokens)
     const answer = answerOf(text, thought)
     return judgeConstraints(row, answer).pipe(Effect.map((verdict): Judged => ({
@@ -105,7 +111,8 @@ export const evaluate = Effect.fn("evaluate")(function*(
     formatRate: mean(judged.map((j) => j.formatted ? 1 : 0)),
     ...(relevance.length > 0 && { relevance: mean(relevance) }),
     ...(soft.length > 0 && { soft: mean(soft.map((s) => s.followed ? 1 : 0)) }),
-    meanLength: mean(completions.map((c) => c.tokens.length)),
+    ...(probe.length > 0 && { probe: mean(solved) }),
+    meanLength: mean(completions.slice(0, rows.length).map((c) => c.tokens.length)),
     byConstraint
   }
   return { evaluation, judged, strict: judged.map((j) => followsAll(j.verdict) ? 1 : 0) }
@@ -118,7 +125,8 @@ export const printEvaluations = (columns: Readonly<Record<string, Evaluation>>):
     ["instruction-level strict", (e) => e.instructionStrict],
     ["format rate", (e) => e.formatRate],
     ["relevance", (e) => e.relevance],
-    ["soft constraints (truth)", (e) => e.soft]
+    ["soft constraints (truth)", (e) => e.soft],
+    ["reasoning probe", (e) => e.probe]
   ]
   const names = Object.keys(columns)
   const lines = rows.flatMap(([label, of]) => {

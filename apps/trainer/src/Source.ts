@@ -1,10 +1,13 @@
 // Where a run's prompts and conversations come from: the embedded world or files of the user's.
 import { loadPrompts, type PromptRow } from "@ifrl/curriculum"
 import { Conversation } from "@ifrl/train"
+import { finalLine, lastBoxed } from "@ifrl/verifiers"
 import { Effect, FileSystem, Schema } from "effect"
 import { CommandError } from "./CommandError.ts"
 import { type Config, embedded } from "./Config.ts"
-import { buildWorld, corpus, type Demonstration, isDomain, softTruth, type Split, tasks } from "./world/index.ts"
+import {
+  buildWorld, corpus, type Demonstration, isDomain, reasoningProbe, softTruth, type Split, tasks
+} from "./world/index.ts"
 
 /**
  * Seed and sizes of the embedded world. A longer split begins with the rows of a shorter one: demonstrations are made of many
@@ -20,6 +23,22 @@ const promptsOf = (path: string, split: "train" | "heldOut") => path === embedde
 
 /** The prompts that a run trains on. */
 export const trainingPrompts = (config: Config) => promptsOf(config.data.prompts, "train")
+
+/**
+ * Bare problems of the embedded world, so many that they make up the share `data.reasoning` among `rows` and them. They have
+ * no constraint, and so no level; each is given one of the levels of `rows`, in turn, to be met on every rung of a ladder.
+ */
+export const reasoningPrompts = ({ data }: Config, rows: ReadonlyArray<PromptRow>): Effect.Effect<ReadonlyArray<PromptRow>> =>
+  Effect.sync(() => {
+    if (data.prompts !== embedded || data.reasoning === 0) return []
+    const count = Math.round(rows.length * data.reasoning / Math.max(1e-9, 1 - data.reasoning))
+    const problems = reasoningProbe({ seed: world.seed, count, split: "train" })
+    return problems.map((row, i) => ({ ...row, level: rows[Math.floor(i * rows.length / problems.length)]!.level }))
+  })
+
+/** The bare problems that reasoning is probed with, none of which is trained on. */
+export const probePrompts = ({ data, eval: { probe } }: Config): Effect.Effect<ReadonlyArray<PromptRow>> =>
+  Effect.sync(() => data.heldOut === embedded && probe > 0 ? reasoningProbe({ seed: world.seed + 1, count: probe, split: "heldOut" }) : [])
 
 /** The first `eval.prompts` of the prompts that a run is judged by. A prompt that is also trained on is refused. */
 export const heldOutPrompts = Effect.fnUntraced(function*(config: Config, trained: ReadonlyArray<PromptRow>) {
@@ -44,12 +63,22 @@ export const heldOutPrompts = Effect.fnUntraced(function*(config: Config, traine
 export const relevanceOf = (row: PromptRow, answer: string): number | undefined =>
   row.subject !== undefined && isDomain(row.domain) ? tasks[row.domain].relevance(row.subject, answer) : undefined
 
+/** The final answer: the numbers where the embedded world asked for numbers, elsewhere the last box or else the final line. */
+export const finalAnswerOf = (row: PromptRow, answer: string): string | undefined =>
+  isDomain(row.domain) ? (answer.match(/\d+/g) ?? []).join(" ") : lastBoxed(answer) ?? finalLine(answer)
+
 /** Whether an answer follows each soft constraint of a row whose truth is known. */
 export const softVerdicts = (row: PromptRow, answer: string): ReadonlyArray<{ readonly id: string; readonly followed: boolean }> =>
   (row.soft ?? []).map(({ index, type, value }) => ({
     id: row.instruction_id_list[index]!,
     followed: softTruth({ type, value }, answer)
   }))
+
+/** Whether an answer follows the soft constraint at `index` of a row; undefined where its truth is not known. */
+export const softVerdictAt = (row: PromptRow, index: number, answer: string): boolean | undefined => {
+  const truth = row.soft?.find((soft) => soft.index === index)
+  return truth === undefined ? undefined : softTruth(truth, answer)
+}
 
 const toConversation = ({ messages, row }: Demonstration, i: number) => ({ id: `${row.id}/${i}`, messages })
 
