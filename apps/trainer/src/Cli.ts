@@ -2,6 +2,7 @@ import { Command } from "effect/cli"
 import { artifacts } from "./commands/Artifacts.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { evaluateCommand } from "./commands/Eval.ts"
+import { explain } from "./commands/Explain.ts"
 import { generate } from "./commands/Generate.ts"
 import { sft } from "./commands/Sft.ts"
 import { showConfig } from "./commands/ShowConfig.ts"
@@ -10,6 +11,6 @@ import { Debug, Json } from "./Flags.ts"
 
 export const cli = Command.make("ifrl").pipe(
   Command.withDescription("Train language models to follow instructions"),
-  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, doctor, showConfig]),
+  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, doctor, showConfig, explain]),
   Command.withGlobalFlags([Json, Debug])
 )

@@ -1,9 +1,9 @@
 // Everything a run can be told, in one schema: a sentence and the unit of each field, its bounds and its default.
 // `ifrl config` prints it, `--config FILE`, `--set a.b=c` and the named flags fill it in (see ConfigSource.ts).
 import { ScheduleConfig } from "@ifrl/curriculum"
-import { ObjectiveConfig } from "@ifrl/grpo"
-import { RewardsConfig } from "@ifrl/reward"
-import { LearningRateSchedule } from "@ifrl/train"
+import { DegenerateConfig, ObjectiveConfig, OverlongConfig } from "@ifrl/grpo"
+import { PairsConfig, RewardModelConfig, RewardsConfig } from "@ifrl/reward"
+import { GuardsConfig, LearningRateSchedule } from "@ifrl/train"
 import { Effect, Schema } from "effect"
 
 const field = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
@@ -25,7 +25,12 @@ export const embedded = "embedded"
 const Run = Schema.Struct({
   folder: field(Schema.String, "runs", "Folder that holds the run folders."),
   name: field(Schema.String, "", "Name of the run's folder; empty for the command and the time."),
-  maxMinutes: field(nonNegative, 0, "Minutes after which the run ends with the step in progress; 0 for no limit.")
+  maxMinutes: field(nonNegative, 0, "Minutes after which this command ends with the step in progress; 0 for no limit."),
+  maxSteps: field(
+    count,
+    0,
+    "Steps after which this command ends, a checkpoint behind it; schedules go by train.steps all the same, and --resume goes on. 0 for no limit."
+  )
 })
 
 const Model = Schema.Struct({
@@ -55,7 +60,12 @@ const Data = Schema.Struct({
   examples: field(Schema.String, embedded, "Conversations for supervised fine-tuning, a JSONL file of { messages }."),
   validation: field(Schema.String, embedded, "Conversations for the validation loss, a JSONL file of { messages }."),
   demonstrations: field(positiveCount, 20_000, "Conversations that the embedded world makes for supervised fine-tuning, in conversations."),
-  system: field(Schema.String, "", "System message put before every prompt; empty for none.")
+  system: field(Schema.String, "", "System message put before every prompt; empty for none."),
+  reasoning: field(
+    share,
+    0,
+    "Share of the embedded training prompts that are bare problems, whose reward is the right answer: what keeps reasoning from being traded away."
+  )
 })
 
 const Curriculum = Schema.Struct({
@@ -93,7 +103,17 @@ const Optimizer = Schema.Struct({
 const Train = Schema.Struct({
   steps: field(positiveCount, 100, "Steps of the run, each with its rollout, in steps."),
   seed: field(count, 0, "Seed of everything random: order, sampling, initialisation."),
-  updatesPerRollout: field(positiveCount, 1, "Optimizer updates made from one rollout, each from an equal share of its prompts, in updates."),
+  minibatchPrompts: field(
+    count,
+    0,
+    "Prompts of one optimizer update at most; a rollout is cut into equal shares of them. 0 for all of it in one update."
+  ),
+  epochs: field(positiveCount, 1, "Passes over one rollout, in an order of their own after the first."),
+  oldLogProbs: field(
+    Schema.Literals(["sampler", "trainer"]),
+    "sampler",
+    "Whose log-probs the probability ratio starts from: the sampler's as they come, or the trainer's from a pass of its own before the first update."
+  ),
   microBatchTokens: field(positiveCount, 4096, "Rows times longest row of one training run of the graph, in tokens; memory grows with it."),
   microBatchRows: field(count, 0, "Rows of one training run of the graph, in rows; 0 for as many as the tokens allow."),
   recompute: field(Schema.Boolean, false, "Compute activations again in backward: less memory, about a third more time.")
@@ -106,15 +126,35 @@ const Sft = Schema.Struct({
 
 const Checkpoint = Schema.Struct({
   every: field(count, 50, "Steps between checkpoints; 0 for one at the end only."),
-  keep: field(count, 2, "Checkpoints kept, the newest; 0 keeps all.")
+  keep: field(count, 2, "Checkpoints kept, the newest and the best beside them; 0 keeps all."),
+  final: field(
+    Schema.Literals(["last", "best"]),
+    "last",
+    "Which weights the run ends with: those of its last step, or those of the evaluation during training (eval.every) with the best eval.score."
+  )
 })
 
 const Eval = Schema.Struct({
   every: field(count, 0, "Steps between evaluations during training; 0 for only before and after."),
+  score: field(
+    Schema.Literals(["promptStrict", "instructionStrict", "relevance", "formatRate"]),
+    "promptStrict",
+    "What the best checkpoint is best at, on the held-out prompts."
+  ),
   prompts: field(count, 0, "Held-out prompts that are judged, in prompts; 0 for all."),
+  probe: field(count, 0, "Bare problems of the embedded world that probe reasoning apart from constraints, in prompts; 0 for none."),
   temperature: field(nonNegative, 1, "Sampling temperature of the evaluation; 0 takes the likeliest token."),
   seed: field(count, 0, "Seed of the evaluation's sampling, the same before and after."),
   maxTokens: field(count, 0, "Longest completion in the evaluation, in tokens; 0 for rollout.maxTokens.")
+})
+
+const Metrics = Schema.Struct({
+  tensorBoard: field(Schema.Boolean, false, "Write TensorBoard event files to the run folder's tensorboard/, beside metrics.jsonl."),
+  otlp: field(
+    Schema.String,
+    "",
+    "Base URL of an OpenTelemetry collector (OTLP over HTTP with JSON, such as http://localhost:4318) that gets metrics and spans; empty for none."
+  )
 })
 
 const Reward = Schema.Struct({
@@ -124,10 +164,26 @@ const Reward = Schema.Struct({
     "required",
     "Whether a completion needs a thought that ends with </think> before its answer; optional for models that do not think."
   ),
+  rules: field(Schema.Boolean, true, "Judge hard constraints by their rules; off leaves them out."),
   soft: field(
-    Schema.Literals(["truth", "none"]),
+    Schema.Literals(["truth", "model", "none"]),
     "truth",
-    "What judges soft constraints: truth is the embedded world's own knowledge of them; none leaves them out, as are those of other data."
+    "What judges soft constraints: truth is the embedded world's own knowledge of them (abstains on other data); model is the reward model, see rewardModel.path; none leaves them out."
+  ),
+  softScore: field(
+    Schema.Literals(["probability", "binary"]),
+    "probability",
+    "Of a soft constraint that the reward model judges: its probability, or 1 from a half on and else 0."
+  ),
+  selfConsistencyWeight: field(
+    nonNegative,
+    0,
+    "Internal signal: weight of agreeing with the final answers of the other responses to the prompt, where it asks for one; 0 leaves it out."
+  ),
+  plausibilityWeight: field(
+    nonNegative,
+    0,
+    "Internal signal: weight of the plausibility of the thought's steps, exp of their mean log-probability under the policy; 0 leaves it out."
   ),
   shuffle: field(
     Schema.Boolean,
@@ -137,6 +193,19 @@ const Reward = Schema.Struct({
   ...RewardsConfig.fields
 })
 
+const Pairs = Schema.Struct({
+  ...PairsConfig.fields,
+  prompts: field(count, 0, "Prompts with soft constraints that pairs are made from, in prompts; 0 for all."),
+  temperature: field(nonNegative, 1, "Sampling temperature of the responses."),
+  withoutTypes: field(Schema.Array(Schema.String), [], "Ids of soft constraints that no pair is made for, to measure on types never trained on.")
+})
+
+const RewardModel = Schema.Struct({
+  path: field(Schema.String, "", "Reward model folder to use; empty to train one from the policy's own pairs before the run."),
+  base: field(Schema.String, "", "Model folder that the reward model starts from; empty for the policy's own."),
+  ...RewardModelConfig.fields
+})
+
 export const Config = Schema.Struct({
   run: section(Run, "Where a run lives and how long it may take."),
   model: section(Model, "The model that is trained or used."),
@@ -144,13 +213,19 @@ export const Config = Schema.Struct({
   data: section(Data, "Prompts and conversations."),
   curriculum: section(Curriculum, "From easy prompts to hard ones."),
   rollout: section(Rollout, "Generation of the responses that are learnt from."),
+  degenerate: section(DegenerateConfig, "Groups from which nothing can be learnt."),
+  overlong: section(OverlongConfig, "Responses that are too long."),
   objective: section(ObjectiveConfig, "What the policy is trained towards."),
   optimizer: section(Optimizer, "AdamW."),
   schedule: section(LearningRateSchedule, "The learning rate over the run's updates."),
   train: section(Train, "The training loop."),
+  guards: section(GuardsConfig, "What skips an update or ends a run."),
   sft: section(Sft, "Supervised fine-tuning, the sft command."),
   checkpoint: section(Checkpoint, "What is kept of a run so that it can go on."),
   eval: section(Eval, "Evaluation on held-out prompts."),
-  reward: section(Reward, "What a response is worth.")
+  metrics: section(Metrics, "Where metrics go beside metrics.jsonl."),
+  reward: section(Reward, "What a response is worth."),
+  pairs: section(Pairs, "The policy's own answers that the reward model of soft constraints learns from."),
+  rewardModel: section(RewardModel, "The reward model of soft constraints.")
 }).annotate({ title: "Config" })
 export type Config = typeof Config.Type

@@ -1,11 +1,14 @@
 // The keys of a config schema, read off the schema itself: for documentation, and to name the key that was meant.
 import { Schema, SchemaAST } from "effect"
+import { unitOf } from "./ConfigUnits.ts"
 
 /** One field that a config file can set. */
 export interface ConfigKey {
   /** Dotted path, `rollout.groupSize`. */
   readonly path: string
   readonly description: string
+  /** What the value is counted in, or what it may be; undefined for a section. */
+  readonly unit: string | undefined
 }
 
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
@@ -17,7 +20,9 @@ const walk = (ast: SchemaAST.AST, path: string): Array<ConfigKey & { readonly se
   SchemaAST.isObjects(ast)
     ? ast.propertySignatures.flatMap(({ name, type }) => {
       const key = { path: path === "" ? String(name) : `${path}.${String(name)}`, description: descriptionOf(type) }
-      return SchemaAST.isObjects(type) ? [{ ...key, section: true }, ...walk(type, key.path)] : [{ ...key, section: false }]
+      return SchemaAST.isObjects(type)
+        ? [{ ...key, unit: undefined, section: true }, ...walk(type, key.path)]
+        : [{ ...key, unit: unitOf(key.path, type), section: false }]
     })
     : []
 

@@ -1,5 +1,7 @@
-// Where a config comes from: a JSON or YAML file, `--set a.b=c` over it, named flags over both, defaults under all.
-// Each source is held against the schema by itself, so that an error names the source it came from.
+// Where a config comes from: a preset, a JSON or YAML file over it, `--set a.b=c` over that, named flags over all; under
+// all of them the objective's own defaults and the schema's. Each source is held against the schema by itself, so that an
+// error names the source it came from.
+import { type ObjectiveName, objectives, type PresetName, presetNames, presets } from "@ifrl/grpo"
 import { Effect, FileSystem, Schema, SchemaIssue } from "effect"
 import { parse as parseYaml, YAMLParseError } from "yaml"
 import { CommandError } from "./CommandError.ts"
@@ -10,6 +12,8 @@ type Json = Record<string, unknown>
 
 /** What the command line says about the config. */
 export interface ConfigSource {
+  /** A name of `presets`. */
+  readonly preset?: string | undefined
   /** JSON or YAML file. */
   readonly file?: string | undefined
   /** Assignments `a.b=c`, the value read as YAML. */
@@ -112,16 +116,45 @@ const at = (values: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
 const originOf = (layers: ReadonlyArray<Layer>, path: ReadonlyArray<PropertyKey>) =>
   layers.findLast((layer) => at(layer.values, path) !== undefined)?.origin ?? layers.at(-1)?.origin ?? "config"
 
+const presetLayer = Effect.fnUntraced(function*(name: string) {
+  if (Object.hasOwn(presets, name)) return { origin: `preset ${name}`, values: presets[name as PresetName].config as Json } satisfies Layer
+  return yield* new CommandError({
+    operation,
+    subject: `--preset ${name}`,
+    reason: "is not a preset",
+    remedy: `choose one of ${presetNames.join(", ")}`
+  })
+})
+
+/** What the authors of the objective that the sources name have set, under everything that the sources say themselves. */
+const objectiveLayer = (merged: Json): Array<Layer> => {
+  const name = at(merged, ["objective", "name"]) ?? "grpo"
+  return typeof name === "string" && Object.hasOwn(objectives, name)
+    ? [{ origin: `objective ${name}`, values: { objective: objectives[name as ObjectiveName].defaults } }]
+    : []
+}
+
+/** A config, and where each of its values is from. */
+export interface ResolvedConfig {
+  readonly config: Config
+  /** By dotted path: `default`, or the source that has the last word. */
+  readonly origins: ReadonlyMap<string, string>
+}
+
 /** Decode all sources into one config; the first fault is reported with its source, key and remedy. */
-export const readConfig = Effect.fn("readConfig")(function*(source: ConfigSource) {
+export const resolveConfig = Effect.fn("resolveConfig")(function*(source: ConfigSource) {
   const layers: Array<Layer> = []
+  if (source.preset !== undefined) layers.push(yield* presetLayer(source.preset))
   if (source.file !== undefined) layers.push(yield* readFile(source.file))
   for (const assignment of source.assignments ?? []) layers.push(yield* readAssignment(assignment))
   for (const { flag, path, value } of source.flags ?? []) layers.push({ origin: `--${flag}`, values: nested(path, value) })
   yield* Effect.forEach(layers, refuseUnknown, { discard: true })
 
-  const merged = layers.reduce<Json>((under, { values }) => merge(under, values), {})
-  return yield* Schema.decodeUnknownEffect(Config)(merged, { errors: "all" }).pipe(
+  const said = layers.reduce<Json>((under, { values }) => merge(under, values), {})
+  const under = objectiveLayer(said)
+  const merged = under.reduceRight<Json>((over, { values }) => merge(values, over), said)
+  const all = [...under, ...layers]
+  const config = yield* Schema.decodeUnknownEffect(Config)(merged, { errors: "all" }).pipe(
     Effect.mapError((error) => {
       const [issue] = formatIssues(error.issue).issues
       const path = (issue?.path ?? []).map((part) => typeof part === "object" ? part.key : part)
@@ -138,4 +171,12 @@ export const readConfig = Effect.fn("readConfig")(function*(source: ConfigSource
       })
     })
   )
+  const origins = new Map(configKeys(Config).filter((key) => !key.section).map(({ path }) => {
+    const found = all.findLast(({ values }) => at(values, path.split(".")) !== undefined)
+    return [path, found?.origin ?? "default"]
+  }))
+  return { config, origins } satisfies ResolvedConfig
 })
+
+/** The config that the sources come to. */
+export const readConfig = (source: ConfigSource) => Effect.map(resolveConfig(source), ({ config }) => config)

@@ -1,4 +1,5 @@
 // Flags that commands share. A named flag is a short way to say one key of the config.
+import { presetNames } from "@ifrl/grpo"
 import { Option } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
 import type { ConfigSource } from "./ConfigSource.ts"
@@ -47,6 +48,10 @@ const paths: Readonly<Record<keyof typeof named, string>> = {
 
 /** Flags of every command that is told by a config. */
 export const configFlags = {
+  preset: Flag.Literals("preset", presetNames).pipe(
+    Flag.withDescription("Begin with the settings of a paper or a system, under the config file"),
+    Flag.optional
+  ),
   config: Flag.String("config").pipe(Flag.withAlias("c"), Flag.withDescription("Config, a JSON or YAML file"), Flag.optional),
   set: Flag.String("set").pipe(
     Flag.withMetavar("section.field=value"),
@@ -60,8 +65,13 @@ type Named = { readonly [Name in keyof typeof named]: Option.Option<string | num
 
 /** What the flags of `configFlags` say about the config. */
 export const sourceOf = (
-  input: Named & { readonly config: Option.Option<string>; readonly set: ReadonlyArray<string> }
+  input: Named & {
+    readonly config: Option.Option<string>
+    readonly preset: Option.Option<string>
+    readonly set: ReadonlyArray<string>
+  }
 ): ConfigSource => ({
+  preset: Option.getOrUndefined(input.preset),
   file: Option.getOrUndefined(input.config),
   assignments: input.set,
   flags: (Object.keys(named) as Array<keyof typeof named>).flatMap((flag) =>

@@ -1,5 +1,5 @@
-// A run is a folder: config.json (what it was told, complete), metrics.jsonl, completions.jsonl, checkpoints/ and, when
-// it has ended, summary.json.
+// A run is a folder: config.json (what it was told, complete), metrics.jsonl, completions.jsonl, rollout.safetensors (what the
+// step in progress learns from), checkpoints/, tensorboard/ where asked for and, when it has ended, summary.json.
 import { Context, DateTime, Effect, FileSystem, Layer, Path, Stream } from "effect"
 import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
@@ -8,6 +8,10 @@ export class RunFolder extends Context.Service<RunFolder, {
   readonly directory: string
   readonly metrics: string
   readonly checkpoints: string
+  /** TensorBoard's event files. */
+  readonly tensorBoard: string
+  /** The rollout that the step in progress learns from. */
+  readonly rollout: string
   /** Where the finished model is saved. */
   readonly model: string
   /** Append records to completions.jsonl. */
@@ -76,6 +80,8 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
     directory,
     metrics: path.join(directory, "metrics.jsonl"),
     checkpoints: path.join(directory, "checkpoints"),
+    tensorBoard: path.join(directory, "tensorboard"),
+    rollout: path.join(directory, "rollout.safetensors"),
     appendCompletions: (records) =>
       fs.writeFileString(completions, records.map((record) => `${JSON.stringify(record)}\n`).join(""), { flag: "a" }).pipe(
         guard(completions)

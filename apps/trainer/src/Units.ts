@@ -1,5 +1,6 @@
 // What a run will ask for, from its config and the model's config.json alone: no weights are read. Counts are exact or
 // upper bounds; memory and time are estimates, made of the terms given here.
+import { needsReference, updatesPerRollout } from "@ifrl/grpo"
 import type { Config } from "./Config.ts"
 
 /** The sizes of a model that decide memory and time. Letters are those of CONTRIBUTING's legend. */
@@ -93,11 +94,19 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
   const completion = responses * Math.max(0, length - assumed.promptTokens)
   const prompt = rollout.promptsPerStep * assumed.promptTokens
   const trained = responses * length
-  const references = objective.klCoefficient > 0 ? 1 : 0
+  const references = needsReference(objective) ? 1 : 0
+  const updates = updatesPerRollout({ ...train, promptsPerStep: rollout.promptsPerStep })
+  const recomputed = train.oldLogProbs === "trainer" ? 1 : 0
   const minutesPerStep = total({
     rollout: minutesOf(completion, model, length, assumed, decodeEfficiency) +
       minutesOf(prompt, model, length, assumed, trainEfficiency),
-    training: minutesOf(trained * passes(config, references), model, length, assumed, trainEfficiency)
+    training: minutesOf(
+      trained * ((passes(config, 0) * train.epochs) + references + recomputed),
+      model,
+      length,
+      assumed,
+      trainEfficiency
+    )
   })
   return {
     counts: {
@@ -105,7 +114,8 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
       promptsPerStep: rollout.promptsPerStep,
       groupSize: rollout.groupSize,
       responsesPerStep: responses,
-      updatesPerRollout: train.updatesPerRollout,
+      updatesPerRollout: updates,
+      promptsPerUpdate: Math.ceil((rollout.promptsPerStep * train.epochs) / updates),
       promptTokensPerStep: prompt,
       completionTokensPerStep: completion,
       trainedTokensPerStep: trained,

@@ -1,5 +1,7 @@
 export * from "./Cli.ts"
 export * from "./CommandError.ts"
+export { type Explained, explainConfig, printExplained, printOptions } from "./commands/Explain.ts"
+export { makeTrain, type TrainOverrides, type TrainServices } from "./commands/Train.ts"
 export * from "./Config.ts"
 export * from "./ConfigKeys.ts"
 export * from "./ConfigSource.ts"

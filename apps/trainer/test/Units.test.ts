@@ -19,7 +19,7 @@ const model: ModelSize = {
 }
 const config = decode({
   rollout: { promptsPerStep: 4, groupSize: 8, maxTokens: 192, rows: 16 },
-  train: { steps: 10, microBatchTokens: 2048, updatesPerRollout: 2 }
+  train: { steps: 10, microBatchTokens: 2048, minibatchPrompts: 2 }
 })
 
 describe("trainUnits", () => {
@@ -32,6 +32,7 @@ describe("trainUnits", () => {
       groupSize: 8,
       responsesPerStep: 32,
       updatesPerRollout: 2,
+      promptsPerUpdate: 2,
       promptTokensPerStep: 256,
       completionTokensPerStep: 32 * 192,
       trainedTokensPerStep: 32 * 256,

@@ -70,16 +70,16 @@ export const runHandler =
       const path = yield* Path.Path
       const resume = Option.getOrUndefined(input.resume)
       const source = sourceOf(input)
-      if (resume !== undefined && source.file !== undefined) {
+      if (resume !== undefined && (source.file ?? source.preset) !== undefined) {
         return yield* new CommandError({
           operation: name,
-          subject: `--config ${source.file}`,
+          subject: source.file !== undefined ? `--config ${source.file}` : `--preset ${source.preset}`,
           reason: `a resumed run has a config, ${path.join(resume, "config.json")}`,
-          remedy: "leave --config out; --set and named flags still count"
+          remedy: "leave --config and --preset out; --set and named flags still count"
         })
       }
       const named = [...(source.flags ?? []).map((flag) => flag.path), ...(source.assignments ?? [])]
-      const shipped = options.embedded === true && !named.some((key) => /^model\.path\b/.test(key)) ? embeddedConfig() : undefined
+      const shipped = options.embedded === true && source.preset === undefined && !named.some((key) => /^model\.path\b/.test(key)) ? embeddedConfig() : undefined
       const file = resume === undefined ? source.file ?? shipped : path.join(resume, "config.json")
       const config = yield* readConfig({ ...source, file })
       if (input["dry-run"]) return yield* dryRun(config, options.units)

@@ -1,22 +1,38 @@
 // `ifrl train`: GRPO on prompts with constraints, with an evaluation on held-out prompts before and after.
 import { bootstrapDifference } from "@ifrl/bench"
-import { decomposeAll, isSoft, Prompts } from "@ifrl/curriculum"
+import { decomposeAll, Prompts } from "@ifrl/curriculum"
 import { generateArtifacts } from "@ifrl/artifacts"
-import { collect, type Collected, type Episode, GrpoError, type GrpoOptions, learn } from "@ifrl/grpo"
+import {
+  collect,
+  type Collected,
+  type Episode,
+  GrpoError,
+  type GrpoOptions,
+  learn,
+  needsReference,
+  readRollout,
+  warnings,
+  writeRollout
+} from "@ifrl/grpo"
 import { decoderGraph, loadModel, loadWeights, saveModel } from "@ifrl/models"
-import { abstained, type ConstraintChecker, decided, perConstraint, perSample, Rewards, scored, verifierChecker } from "@ifrl/reward"
+import type { Rewards } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
-import { Checkpoints, Metrics, Policy, runLoop } from "@ifrl/train"
-import { Clock, Effect, Layer } from "effect"
+import { Checkpoints, guard, guardStart, type GuardState, type MetricRecord, Metrics, Policy, runLoop, type Stop } from "@ifrl/train"
+import { Clock, Effect, FileSystem, Layer, type Path } from "effect"
+import { createHash } from "node:crypto"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { evaluate, type Evaluation, printEvaluations } from "../Evaluation.ts"
 import { modelDirectory } from "../ModelFolder.ts"
+import { rewardsLayer } from "../RewardFunctions.ts"
+import { metricSinks, telemetry } from "../MetricSinks.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf, promptEncoder } from "../Session.ts"
-import { heldOutPrompts, relevanceOf, softVerdicts, trainingPrompts } from "../Source.ts"
-import { answerOf, isFormatted } from "../Thought.ts"
+import { heldOutPrompts, probePrompts, reasoningPrompts, trainingPrompts } from "../Source.ts"
+import { printSoftModel, softModelOf } from "../SoftModel.ts"
+import { answerOf } from "../Thought.ts"
+import { policyLoss } from "../TrainingArtifacts.ts"
 import { trainUnits } from "../Units.ts"
 import { policyColumns } from "../View.ts"
 import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
@@ -26,29 +42,14 @@ interface TrainState {
   readonly cursor: unknown
   readonly before: { readonly evaluation: Evaluation; readonly strict: ReadonlyArray<number> }
   readonly seconds: number
+  readonly guards: GuardState
 }
 
-/** Soft constraints by the truth of the embedded world, where there is one. Without it they abstain: no reward model judges them yet. */
-const softChecker = ({ reward }: Config): ConstraintChecker => ({ id }, { answer, row }) => {
-  const verdict = reward.soft === "truth" ? softVerdicts(row, answer).find((soft) => soft.id === id) : undefined
-  return verdict === undefined ? abstained("no reward model") : decided(verdict.followed)
-}
+/** Services that a run is composed of. An application may give others in their places. */
+export type TrainServices = Policy | Rollout | Rewards | Prompts | Metrics | Checkpoints
 
-const rewardsLayer = (config: Config) => {
-  const { reward } = config
-  const relevance = perSample("relevance", ({ answer, row }) => {
-    const share = relevanceOf(row, answer)
-    return share === undefined ? abstained("the row does not say what it is about") : scored(share)
-  }, { weight: reward.relevanceWeight })
-  return Rewards.layer(
-    [
-      perConstraint((id) => isSoft(id) ? softChecker(config) : verifierChecker),
-      ...(reward.relevanceWeight > 0 ? [relevance] : [])
-    ],
-    ({ text }) => isFormatted(text, reward.thought),
-    reward
-  )
-}
+/** A layer over the run's own services: it may use them and stand in their places. */
+export type TrainOverrides = Layer.Layer<TrainServices, never, TrainServices | FileSystem.FileSystem | Path.Path>
 
 /** One line of completions.jsonl. */
 const record = (step: number, { advantage, completion, reward, row, text }: Episode) => ({
@@ -65,65 +66,102 @@ const record = (step: number, { advantage, completion, reward, row, text }: Epis
   advantage
 })
 
-/** The objective's log-probs are those of the whole distribution at temperature 1, so that is what must be sampled. */
-const untempered = { temperature: 1, topK: 0, topP: 1, minP: 0 } as const
+/** The objective's log-probs are those of the whole distribution, so that is what must be sampled. */
+const unfiltered = { topK: 0, topP: 1, minP: 0 } as const
 
-const checkSampling = ({ rollout }: Config) =>
-  Effect.forEach(Object.entries(untempered), ([key, value]) => {
-    const found = rollout[key as keyof typeof untempered]
-    return found === value ? Effect.void : Effect.fail(
-      new CommandError({
-        operation: "config",
-        subject: `rollout.${key}`,
-        reason: `is ${found}, but what is sampled in training must be the policy itself`,
-        remedy: `set it to ${value}; other samplings bias the policy gradient`
-      })
-    )
-  }, { discard: true })
+const refuse = (key: string, found: unknown, reason: string, remedy: string) =>
+  Effect.fail(new CommandError({ operation: "config", subject: key, reason: `is ${String(found)}, ${reason}`, remedy }))
 
-const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOptions) {
-  yield* checkSampling(config)
+/** What the schema cannot say: values that do not go together. */
+const checkTogether = Effect.fnUntraced(function*({ checkpoint, eval: evaluation, rollout }: Config) {
+  for (const [key, value] of Object.entries(unfiltered)) {
+    const found = rollout[key as keyof typeof unfiltered]
+    if (found !== value) {
+      yield* refuse(
+        `rollout.${key}`,
+        found,
+        "but what is sampled in training must be the policy itself",
+        `set it to ${value}; other samplings bias the policy gradient`
+      )
+    }
+  }
+  if (rollout.temperature === 0) {
+    yield* refuse("rollout.temperature", 0, "which samples nothing", "set it above 0; responses of a group must differ")
+  }
+  if (checkpoint.final === "best" && evaluation.every === 0) {
+    yield* refuse("checkpoint.final", "best", "but nothing is evaluated during training", "set eval.every")
+  }
+})
+
+/** The metrics of an evaluation during training. */
+const evaluationMetrics = (e: Evaluation): MetricRecord => ({
+  "eval/prompt_strict": e.promptStrict,
+  "eval/instruction_strict": e.instructionStrict,
+  "eval/format_rate": e.formatRate,
+  ...(e.relevance !== undefined && { "eval/relevance": e.relevance })
+})
+const scoreNames: Readonly<Record<Config["eval"]["score"], string>> = {
+  promptStrict: "eval/prompt_strict",
+  instructionStrict: "eval/instruction_strict",
+  formatRate: "eval/format_rate",
+  relevance: "eval/relevance"
+}
+
+/** Of everything but where the run lives and how long it goes on: a rollout made under another config is made again. */
+const fingerprintOf = ({ checkpoint: _checkpoint, eval: _eval, metrics: _metrics, run: _run, ...config }: Config) =>
+  createHash("sha256").update(JSON.stringify(config)).digest("hex")
+
+const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOptions, overrides: TrainOverrides | undefined) {
+  yield* checkTogether(config)
   const folder = yield* RunFolder
   const display = yield* Display
-  const checkpoints = yield* Checkpoints
+  const fs = yield* FileSystem.FileSystem
   const began = yield* Clock.currentTimeMillis
-  const latest = resumed ? yield* checkpoints.latest : undefined
+  const latest = resumed ? yield* (yield* Checkpoints).latest : undefined
   const saved = latest?.state as TrainState | undefined
   const model = yield* loadModel(latest?.directory ?? modelDirectory(config.model.path))
-  const penalised = config.objective.klCoefficient > 0
-  const reference = penalised ? (yield* loadWeights(modelDirectory(config.model.path))).parameters : undefined
+  const completed = latest?.step ?? 0
+  const key = (step: number) => ({ step, fingerprint: fingerprintOf(config) })
+  const kept = resumed ? yield* readRollout(folder.rollout, key(completed + 1)) : undefined
+  const reference = needsReference(config.objective) ? (yield* loadWeights(modelDirectory(config.model.path))).parameters : undefined
   const maxLength = maxLengthOf(config, model)
   const encoder = promptEncoder(config, model)
 
   const originals = yield* trainingPrompts(config)
   const heldOut = yield* heldOutPrompts(config, originals)
-  const rows = config.curriculum.decompose ? decomposeAll(originals) : originals
+  const probe = yield* probePrompts(config)
+  const constrained = config.curriculum.decompose ? decomposeAll(originals) : originals
+  const rows = [...constrained, ...(yield* reasoningPrompts(config, constrained))]
+  const soft = config.reward.soft === "model" ? yield* softModelOf(config, originals, folder.directory) : undefined
   const { promptsPerStep } = config.rollout
   const schedule = { span: config.train.steps * promptsPerStep, ...config.curriculum }
 
   const { betas, epsilon, learningRate, maxGradNorm, weightDecay } = config.optimizer
   const artifacts = generateArtifacts({
     model: decoderGraph(model.config, { maxLength, recompute: config.train.recompute }),
-    loss: penalised ? "grpo+kl" : "grpo",
+    loss: policyLoss(config),
     optimizer: { beta1: betas[0], beta2: betas[1], epsilon }
   })
-  const layers = Layer.mergeAll(
+  const own = Layer.mergeAll(
     Policy.layer({ model, artifacts, weightDecay, ...(reference !== undefined && { reference }) }),
     Rollout.layer({ model, rows: config.rollout.rows, maxLength }),
-    rewardsLayer(config),
-    Prompts.layer(rows, schedule, saved?.cursor),
-    Metrics.layerJsonl(folder.metrics)
+    rewardsLayer(config, model.tokenizer, soft?.directory),
+    Prompts.layer(rows, schedule, kept?.cursor ?? saved?.cursor),
+    metricSinks(config, folder)
+  )
+  const layers = (overrides === undefined ? own : Layer.provideMerge(overrides, own)).pipe(
+    Layer.provideMerge(telemetry(config, folder.directory))
   )
 
   return yield* Effect.gen(function*() {
     const policy = yield* Policy
+    const checkpoints = yield* Checkpoints
     if (latest !== undefined) yield* policy.restoreOptimizer(latest.directory)
-    const completed = latest?.step ?? 0
     yield* (yield* Metrics).rewind(completed)
     yield* folder.rewindCompletions(completed)
 
     const measure = (label: string) =>
-      evaluate(heldOut, encoder, config, (done, total) => display.activity(label, done, total))
+      evaluate(heldOut, encoder, config, (done, total) => display.activity(label, done, total), probe)
     yield* display.begin("train", config.train.steps, policyColumns, completed)
     const before = saved?.before ?? (yield* measure("before: held-out prompts"))
 
@@ -140,7 +178,12 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
         onProgress: (p) => display.activity("responses", p.completed, p.total)
       },
       seed: config.train.seed,
-      updatesPerRollout: config.train.updatesPerRollout,
+      minibatchPrompts: config.train.minibatchPrompts,
+      epochs: config.train.epochs,
+      oldLogProbs: config.train.oldLogProbs,
+      degenerate: config.degenerate,
+      overlong: config.overlong,
+      guards: config.guards,
       microBatch: packOf(config),
       objective: config.objective,
       learningRate,
@@ -156,39 +199,69 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       answerOf: (text) => answerOf(text, config.reward.thought)
     }
     let cursor = saved?.cursor
+    let guards = saved?.guards ?? guardStart
+    let stop: Stop | undefined
     const elapsed = Clock.currentTimeMillis.pipe(Effect.map((now) => (saved?.seconds ?? 0) + (now - began) / 1000))
     const state = elapsed.pipe(Effect.map((seconds): TrainState => ({
       cursor,
       before: { evaluation: before.evaluation, strict: before.strict },
-      seconds
+      seconds,
+      guards
     })))
+    const prepare = (step: number) =>
+      kept !== undefined && step === completed + 1
+        ? Effect.as(display.line(`step ${step} goes on with the rollout that it had`), kept)
+        : Effect.tap(collect(options, step), (collected) => writeRollout(folder.rollout, key(step), collected))
     const update = Effect.fnUntraced(function*(step: number, collected: Collected) {
       const metrics = yield* learn(options, step, collected)
       cursor = collected.cursor
+      const guarded = guard(config.guards, guards, step, metrics)
+      guards = guarded.state
+      stop = guarded.stop
       yield* folder.appendCompletions(collected.episodes.map((episode) => record(step, episode)))
-      const shown = collected.episodes[step % collected.episodes.length]!
-      yield* display.sample({ prompt: shown.row.prompt, completion: shown.text, reward: shown.reward.value })
+      const shown = collected.episodes[step % collected.episodes.length]
+      if (shown !== undefined) {
+        yield* display.sample({ prompt: shown.row.prompt, completion: shown.text, reward: shown.reward.value })
+      }
       return metrics
     })
+    /** What was warned of already: a person is told once. */
+    const warned = new Set<string>()
+    const warn = (step: number, metrics: MetricRecord) =>
+      Effect.forEach(Object.entries(warnings(metrics)), ([about, text]) =>
+        warned.has(about) ? Effect.void : Effect.suspend(() => {
+          warned.add(about)
+          return display.line(`warning: step ${step}: ${text}`)
+        }), { discard: true })
+    const stopAfter = (step: number, _metrics: MetricRecord, seconds: number): Stop | undefined => {
+      const { maxMinutes, maxSteps } = config.run
+      return stop ??
+        (maxMinutes > 0 && seconds > maxMinutes * 60 ? { reason: `run.maxMinutes ${maxMinutes} are over` } : undefined) ??
+        (maxSteps > 0 && step - completed >= maxSteps && step < config.train.steps
+          ? { reason: `run.maxSteps ${maxSteps} are done` }
+          : undefined)
+    }
     const loop = yield* runLoop({
       completed,
       steps: config.train.steps,
-      prepare: (step) => collect(options, step),
+      prepare,
       update,
-      checkpoint: (step) => state.pipe(Effect.flatMap((s) => checkpoints.save(step, s, policy.save)), Effect.asVoid),
+      checkpoint: (step, score) =>
+        state.pipe(Effect.flatMap((s) => checkpoints.save(step, s, policy.save, score)), Effect.asVoid),
       checkpointEvery: config.checkpoint.every,
       evaluateEvery: config.eval.every,
-      evaluate: () =>
-        measure("held-out prompts").pipe(Effect.map(({ evaluation: e }) => ({
-          "eval/prompt_strict": e.promptStrict,
-          "eval/instruction_strict": e.instructionStrict,
-          "eval/format_rate": e.formatRate,
-          ...(e.relevance !== undefined && { "eval/relevance": e.relevance })
-        }))),
-      onStep: display.step,
-      stopAfter: (_step, _metrics, seconds) =>
-        config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60 ? { reason: "run.maxMinutes are over" } : undefined
+      evaluate: () => measure("held-out prompts").pipe(Effect.map(({ evaluation }) => evaluationMetrics(evaluation))),
+      scoreOf: (evaluation) => evaluation[scoreNames[config.eval.score]],
+      bestScore: completed === 0 ? undefined : (yield* checkpoints.best)?.score,
+      onStep: (step, metrics) => Effect.andThen(display.step(step, metrics), warn(step, metrics)),
+      stopAfter
     })
+    yield* fs.remove(folder.rollout, { force: true })
+    const best = yield* checkpoints.best
+    if (config.checkpoint.final === "best" && best !== undefined && best.step !== loop.completed) {
+      const { parameters } = yield* loadWeights(best.directory)
+      for (const [name, tensor] of parameters) model.parameters.get(name)!.bytes.set(tensor.bytes)
+    }
     const after = yield* measure("after: held-out prompts")
     yield* saveModel(folder.model, model)
     const gain = bootstrapDifference(before.strict, after.strict, { seed: config.eval.seed })
@@ -198,25 +271,38 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       gain,
       seconds: yield* elapsed,
       steps: loop.completed,
+      ...(loop.stopped !== undefined && { stopped: loop.stopped }),
+      ...(best?.score !== undefined && { best: { step: best.step, score: best.score } }),
+      ...(soft?.summary !== undefined && { rewardModel: soft.summary }),
       model: folder.model
     }
     const text = [
+      ...(soft?.summary === undefined ? [] : [printSoftModel(soft.summary)]),
       printEvaluations({ before: before.evaluation, after: after.evaluation }),
       `prompt-level gain ${gain.difference.toFixed(3)}, 95% interval ${gain.low.toFixed(3)} to ${gain.high.toFixed(3)}, ` +
       `over ${heldOut.length} held-out prompts`,
+      ...(best === undefined ? [] : [
+        `best ${config.eval.score} ${best.score!.toFixed(3)} after step ${best.step}` +
+        (config.checkpoint.final === "best" ? ", whose weights the run ends with" : `, kept in ${best.directory}`)
+      ]),
+      ...(loop.stopped === undefined ? [] : [`ended early: ${loop.stopped}`]),
       `${loop.completed} steps in ${summary.seconds.toFixed(0)} s; model in ${folder.model}`
     ].join("\n")
     return { summary, text }
   }).pipe(Effect.provide(layers))
 })
 
-export const train = runCommand("train", {
-  description: "Train a model with GRPO to follow the constraints of its prompts",
-  embedded: true,
-  units: trainUnits,
-  program: (config, options) =>
-    Effect.scoped(Effect.suspend(() => program(config, options))).pipe(
-      Effect.provide(runtimeLayer(config)),
-      Effect.provide(Layer.unwrap(Effect.map(RunFolder, (folder) => Checkpoints.layer(folder.checkpoints, config.checkpoint.keep))))
-    )
-})
+/** `ifrl train`, with `overrides` in the places of the services that they name. */
+export const makeTrain = (overrides?: TrainOverrides) =>
+  runCommand("train", {
+    description: "Train a model with GRPO to follow the constraints of its prompts",
+    embedded: true,
+    units: trainUnits,
+    program: (config, options) =>
+      Effect.scoped(Effect.suspend(() => program(config, options, overrides))).pipe(
+        Effect.provide(runtimeLayer(config)),
+        Effect.provide(Layer.unwrap(Effect.map(RunFolder, (folder) => Checkpoints.layer(folder.checkpoints, config.checkpoint.keep))))
+      )
+  })
+
+export const train = makeTrain()
