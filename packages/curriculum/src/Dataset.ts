@@ -82,20 +82,26 @@ const checkConstraint = (row: string, constraint: string, kwargs: Kwargs): Resul
     : Result.succeed(undefined)
 }
 
-/** One JSON value as a row; the error names the row and, where it is about one, the constraint. */
-export const decodePrompt = (value: unknown): Result.Result<PromptRow, PromptError> => {
+/** One JSON value as a row whose lists align; its constraints are not looked at. */
+export const decodeRow = (value: unknown): Result.Result<PromptRow, PromptError> => {
   const object = value !== null && typeof value === "object" && !Array.isArray(value) ? withoutNulls(value) : value
   const line = decodeLine(object)
   if (Result.isFailure(line)) {
     const remedy = "give prompt, instruction_id_list and kwargs as IFEval's input_data.jsonl does"
     return problem(line.failure.message.replaceAll("\n", " "), remedy, { cause: line.failure })
   }
-  return checkAligned(toRow(line.success)).pipe(Result.flatMap((row) =>
-    Result.all(row.instruction_id_list.map((id, index) => checkConstraint(row.id, id, row.kwargs[index]!))).pipe(
-      Result.map(() => row)
-    )
-  ))
+  return checkAligned(toRow(line.success))
 }
+
+/** What is wrong with the constraint at a place of a row: an id that nothing checks, or kwargs that its check refuses. */
+export const constraintProblem = (row: PromptRow, index: number): Result.Result<void, PromptError> =>
+  checkConstraint(row.id, row.instruction_id_list[index]!, row.kwargs[index]!)
+
+/** One JSON value as a row; the error names the row and, where it is about one, the constraint. */
+export const decodePrompt = (value: unknown): Result.Result<PromptRow, PromptError> =>
+  decodeRow(value).pipe(Result.flatMap((row) =>
+    Result.all(row.instruction_id_list.map((_, index) => constraintProblem(row, index))).pipe(Result.map(() => row))
+  ))
 
 const parse = (text: string): Result.Result<unknown, PromptError> => {
   try {

@@ -9,7 +9,7 @@ const seed: Seed = {
 }
 
 const samples = Object.entries(taxonomy).map(([id, type]) =>
-  [id, type, Array.from({ length: 40 }, (_, i) => type.sample(random("types", id, i), seed)!)] as const
+  [id, type, Array.from({ length: 16 }, (_, i) => type.sample(random("types", id, i), seed)!)] as const
 )
 
 /** How a parameter may stand in a text. */

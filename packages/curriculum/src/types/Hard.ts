@@ -247,7 +247,8 @@ export const hardTypes: Taxonomy = {
           `Stay under ${counted(n, "word")} that are in capital letters throughout`,
           `Use capitals for the whole of a word fewer than ${times(n)}`,
           `There must be fewer than ${counted(n, "word")} in capitals from the first letter to the last`
-        ]
+        ],
+    conflicts: ["detectable_content:postscript", "detectable_format:multiple_sections"]
   },
   "change_case:english_capital": {
     description: "The whole answer is in English and in capital letters.",

@@ -118,7 +118,9 @@ export const hardFormatTypes: Taxonomy = {
   },
   "combination:repeat_prompt": {
     description: "The answer first repeats the instruction, then answers it.",
-    sample: (_, { instruction }) => instruction.length <= repeatable ? { prompt_to_repeat: instruction } : undefined,
+    // What a repeated text rules out is known for ASCII alone.
+    sample: (_, { instruction }) =>
+      instruction.length <= repeatable && /^[\t\n\r\x20-\x7e]+$/.test(instruction) ? { prompt_to_repeat: instruction } : undefined,
     phrasings: ({ prompt_to_repeat: request }) => [
       `Before you answer, repeat this request word for word, with nothing in front of it: "${request}"`,
       `Your answer has to begin with this exact text: "${request}" The answer itself follows`,

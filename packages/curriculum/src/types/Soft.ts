@@ -3,8 +3,8 @@
 import { softType, type Taxonomy } from "./ConstraintType.ts"
 import { softFormTypes } from "./SoftForm.ts"
 
-/** Hard types that fix the words of the whole answer. */
-const wholeAnswer = ["detectable_format:json_format", "detectable_format:constrained_response"]
+/** Hard types that leave no room for prose. */
+const wholeAnswer = ["detectable_format:json_format"]
 
 export const softTypes: Taxonomy = {
   "soft:lexical_content": softType({

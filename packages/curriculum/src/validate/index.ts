@@ -1,0 +1,2 @@
+export { type Sense, senses, type Stated } from "./Sense.ts"
+export * from "./Validate.ts"
