@@ -143,8 +143,10 @@ export const separateAdvantages = (
   const live = sums.filter((sum) => !sum.degenerate).flatMap(({ values }) => decidedOf(values))
   const m = mean(live)
   const scale = deviation(live, options.std) + options.epsilon
+  // Rewards that cancel leave rounding noise, which must not be standardised to full size.
+  const cancelled = live.length < 2 || Math.max(...live) - Math.min(...live) <= options.tolerance
   return sums.map(({ degenerate, values }) => ({
     degenerate,
-    advantages: values.map((value) => degenerate || value === undefined ? 0 : (value - m) / scale)
+    advantages: values.map((value) => cancelled || degenerate || value === undefined ? 0 : (value - m) / scale)
   }))
 }

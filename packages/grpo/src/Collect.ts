@@ -95,11 +95,15 @@ const divergences = Effect.fnUntraced(function*(groups: ReadonlyArray<Group>, op
   )
 })
 
-/** The parts of a reward as numbers, undefined where one abstained; all 0 where the format gate has set the reward to 0. */
+/**
+ * The parts of a reward as numbers, undefined where one abstained or the whole is undecided; all 0 where the format gate has set the reward
+ * to 0.
+ */
 const partsOf = ({ formatted, parts, value }: Reward): Array<number | undefined> =>
-  parts.map(({ outcome }) =>
-    !formatted && value === 0 ? 0 : outcome._tag === "Abstained" || outcome._tag === "Failed" ? undefined : scoreOf(outcome)
-  )
+  parts.map(({ outcome }) => {
+    if (value === undefined || !formatted && value === 0) return value
+    return outcome._tag === "Abstained" || outcome._tag === "Failed" ? undefined : scoreOf(outcome)
+  })
 
 /** Advantages of the groups, from their rewards as shaped. In the control experiment rewards first change places in each group. */
 const advantagesOf = (

@@ -74,13 +74,17 @@ export const optionsFor = (model: Model, overrides: Partial<GrpoOptions> = {}): 
 })
 
 /** Everything that a step needs, around one model. */
-export const layersFor = (model: Model, options: { readonly kl?: boolean; readonly reward?: RewardFunction } = {}) =>
+export const layersFor = (
+  model: Model,
+  options: { readonly kl?: boolean; readonly reference?: Model["parameters"]; readonly reward?: RewardFunction } = {}
+) =>
   Layer.mergeAll(
     Policy.layer({
       model,
       artifacts: generateArtifacts({ model: decoderGraph(config), loss: options.kl ? "grpo+kl" : "grpo" }),
       weightDecay: 0,
-      ...(options.kl && { reference: new Map([...model.parameters].map(([name, t]) => [name, t])) })
+      ...(options.kl && { reference: model.parameters }),
+      ...(options.reference !== undefined && { reference: options.reference })
     }),
     Rollout.layer({ model, rows: 32, maxLength: 64 }),
     Rewards.layer([options.reward ?? letters], () => true, {
