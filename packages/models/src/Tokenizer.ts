@@ -1,24 +1,29 @@
 /**
- * Text to tokens and conversations to prompts, by transformers.js. The files of a model folder are read here and handed
+ * Text to tokens and conversations to prompts. Tokenizers are transformers.js's, templates ChatTemplate.ts's. The files of a model folder are read here and handed
  * over, so that nothing is looked up on a network. transformers.js is imported at first use: it maps libvips and an
  * ONNX Runtime of its own.
  */
 import type * as Transformers from "@huggingface/transformers"
 import { Effect, FileSystem, Path } from "effect"
+import { type ChatTemplate, namedTemplate, parseChatTemplate, specialTokens } from "./ChatTemplate.ts"
 import { fileError, isRecord, readJson, readText } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 import type { TokenizerFiles } from "./TrainTokenizer.ts"
 
-/** One turn of a conversation. */
+/** One turn of a conversation. Templates read further fields: what a template doesn't know of, it leaves out. */
 export interface ChatMessage {
   readonly role: string
   readonly content: string
+  /** The thought that came before `content`, for templates that take it apart (Qwen3). */
+  readonly reasoning_content?: string
+  /** Functions that the assistant calls, in OpenAI's form. */
+  readonly tool_calls?: ReadonlyArray<unknown>
 }
 
 export interface ChatTemplateOptions {
   /** End the prompt where the assistant's answer begins. */
   readonly addGenerationPrompt?: boolean
-  /** Further variables that the template reads, such as `enable_thinking`. */
+  /** Further variables that the template reads, such as `enable_thinking` and `tools`. */
   readonly variables?: Readonly<Record<string, unknown>>
 }
 
@@ -71,33 +76,31 @@ const specialId = (tokenizer: Pretrained, name: "eos" | "pad"): number | undefin
 const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: TokenizerSource): ChatTokenizer => {
   const eos = specialId(tokenizer, "eos")
   const encode = (text: string) => Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }))
-  const renderChat: ChatTokenizer["renderChat"] = (messages, { addGenerationPrompt = false, variables } = {}) => {
-    if ((source.chatTemplate ?? tokenizer.chat_template ?? null) === null) {
-      throw new ModelError({
-        file: source.directory,
-        key: "chat_template",
-        problem: "the tokenizer has no chat template",
-        remedy: "Add chat_template.jinja or a chat_template in tokenizer_config.json, or encode plain text"
-      })
+  const parsed = new Map<string, ChatTemplate>()
+  const fail = (problem: string, remedy: string, cause?: unknown) =>
+    new ModelError({ file: source.directory, key: "chat_template", problem, remedy, cause })
+  const renderChat: ChatTokenizer["renderChat"] = (messages, { addGenerationPrompt = false, variables = {} } = {}) => {
+    const tools = (variables["tools"] ?? null) !== null
+    const template = source.chatTemplate ?? namedTemplate(source.config["chat_template"], tools)
+    if (template === undefined) {
+      throw fail(
+        "the tokenizer has no chat template",
+        "Add chat_template.jinja or a chat_template in tokenizer_config.json, or encode plain text"
+      )
     }
     try {
-      return tokenizer.apply_chat_template(
-        messages.map((message) => ({ ...message })),
-        {
-          ...variables,
-          ...(source.chatTemplate === undefined ? {} : { chat_template: source.chatTemplate }),
-          add_generation_prompt: addGenerationPrompt,
-          tokenize: false
-        }
-      )
-    } catch (cause) {
-      throw new ModelError({
-        file: source.directory,
-        key: "chat_template",
-        problem: `the template refuses the conversation: ${(cause as Error).message}`,
-        remedy: "Check the roles and their order",
-        cause
+      const render = parsed.get(template) ?? parseChatTemplate(template)
+      parsed.set(template, render)
+      return render({
+        tools: null,
+        documents: null,
+        ...specialTokens(source.config),
+        ...variables,
+        messages: messages.map((message) => ({ ...message })),
+        add_generation_prompt: addGenerationPrompt
       })
+    } catch (cause) {
+      throw fail(`the template refuses the conversation: ${(cause as Error).message}`, "Check the roles and their order", cause)
     }
   }
   return {
