@@ -119,6 +119,18 @@ const Train = Schema.Struct({
   recompute: field(Schema.Boolean, false, "Compute activations again in backward: less memory, about a third more time.")
 })
 
+const Lora = Schema.Struct({
+  rank: field(count, 0, "Rank of the adapters that are trained beside the frozen model; 0 trains the model itself."),
+  alpha: field(positive, 32, "The adapters' part is scaled by alpha / rank."),
+  rankStabilised: field(Schema.Boolean, false, "Scale by alpha / sqrt(rank) instead."),
+  targets: field(
+    Schema.Array(Schema.String).pipe(Schema.check(Schema.isMinLength(1))),
+    ["all-linear"],
+    "Projections that get an adapter, by name (q_proj) or by the end of one (0.mlp.up_proj); or one regular expression for whole names; all-linear for all in the layers."
+  ),
+  dropout: field(Schema.Literal(0), 0, "Dropout in the adapters: none, so that a step repeats.")
+})
+
 const Sft = Schema.Struct({
   rowsPerStep: field(positiveCount, 64, "Conversations of one optimizer update, in rows."),
   epochs: field(nonNegative, 0, "Passes over the examples; 0 goes by train.steps instead.")
@@ -219,6 +231,7 @@ export const Config = Schema.Struct({
   optimizer: section(Optimizer, "AdamW."),
   schedule: section(LearningRateSchedule, "The learning rate over the run's updates."),
   train: section(Train, "The training loop."),
+  lora: section(Lora, "Adapters of low rank in place of the whole model."),
   guards: section(GuardsConfig, "What skips an update or ends a run."),
   sft: section(Sft, "Supervised fine-tuning, the sft command."),
   checkpoint: section(Checkpoint, "What is kept of a run so that it can go on."),

@@ -14,6 +14,8 @@ export class RunFolder extends Context.Service<RunFolder, {
   readonly rollout: string
   /** Where the finished model is saved. */
   readonly model: string
+  /** Where a finished adapter is saved, besides the model that it is merged into. */
+  readonly adapter: string
   /** Append records to completions.jsonl. */
   readonly appendCompletions: (records: ReadonlyArray<{ readonly step: number }>) => Effect.Effect<void, CommandError>
   /** Drop the records of steps after `step`, which a resumed run makes again. */
@@ -87,6 +89,7 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
         guard(completions)
       ),
     model: path.join(directory, "model"),
+    adapter: path.join(directory, "adapter"),
     rewindCompletions: Effect.fnUntraced(function*(step: number) {
       if (!(yield* fs.exists(completions))) return
       yield* fs.stream(completions).pipe(

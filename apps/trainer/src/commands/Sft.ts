@@ -1,11 +1,12 @@
 // `ifrl sft`: supervised fine-tuning on conversations, of a model folder or of a new model with a tokenizer of its own.
-import { generateArtifacts } from "@ifrl/artifacts"
-import { type ChatMessage, decoderGraph, initializeModel, loadModel, type Model, parseConfig, saveModel, trainTokenizer } from "@ifrl/models"
+import { type ChatMessage, initializeModel, type Model, parseConfig, trainTokenizer } from "@ifrl/models"
 import { Checkpoints, Metrics, Policy, runLoop, sftUpdate, supervisedBatch, supervisedRow, type TrainError, validationLoss } from "@ifrl/train"
 import { Clock, Effect, Layer } from "effect"
+import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { modelDirectory } from "../ModelFolder.ts"
+import { loadPolicyModel, policyArtifacts, type PolicyModel, savePolicyModel } from "../PolicyModel.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf } from "../Session.ts"
 import { conversations } from "../Source.ts"
@@ -70,15 +71,22 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const latest = resumed ? yield* checkpoints.latest : undefined
   const saved = latest?.state as SftState | undefined
   const { examples, validation } = yield* conversations(config)
-  const model = latest !== undefined
-    ? yield* loadModel(latest.directory)
-    : config.model.fresh
-    ? yield* newModel(config, examples)
-    : yield* loadModel(modelDirectory(config.model.path))
+  if (config.model.fresh && config.lora.rank > 0) {
+    return yield* new CommandError({
+      operation: "config",
+      subject: "lora.rank",
+      reason: `is ${config.lora.rank}, but a new model has nothing to adapt`,
+      remedy: "set it to 0, or leave out model.fresh"
+    })
+  }
+  const trained: PolicyModel = config.model.fresh && latest === undefined
+    ? { model: yield* newModel(config, examples), adapter: undefined }
+    : yield* loadPolicyModel(config, latest?.directory)
+  const { adapter, model } = trained
   const rows = yield* rowsOf(examples, config, model)
   const validationRows = yield* rowsOf(validation, config, model)
   const microBatch = packOf(config)
-  const { betas, epsilon, learningRate, maxGradNorm, weightDecay } = config.optimizer
+  const { learningRate, maxGradNorm, weightDecay } = config.optimizer
   const { rowsPerStep } = config.sft
   const steps = config.sft.epochs > 0 ? Math.ceil((config.sft.epochs * rows.length) / rowsPerStep) : config.train.steps
   const options = {
@@ -91,11 +99,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     schedule: config.schedule,
     maxGradNorm
   }
-  const artifacts = generateArtifacts({
-    model: decoderGraph(model.config, { maxLength: maxLengthOf(config, model), recompute: config.train.recompute }),
-    loss: "sft",
-    optimizer: { beta1: betas[0], beta2: betas[1], epsilon }
-  })
+  const artifacts = policyArtifacts(config, trained, "sft")
 
   return yield* Effect.gen(function*() {
     const policy = yield* Policy
@@ -128,7 +132,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
         config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60 ? { reason: "run.maxMinutes are over" } : undefined
     })
     const after = yield* validationLoss(validationRows, microBatch)
-    yield* saveModel(folder.model, model)
+    yield* savePolicyModel(config, trained, folder)
     const summary = {
       before: { validationLoss: before },
       after: { validationLoss: after },
@@ -136,13 +140,14 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       seconds: yield* elapsed,
       steps: loop.completed,
       examples: rows.length,
-      model: folder.model
+      model: folder.model,
+      ...(adapter !== undefined && { adapter: folder.adapter })
     }
     const text = `validation loss ${before.toFixed(4)} -> ${after.toFixed(4)} nats per token; ${loop.completed} steps in ` +
       `${summary.seconds.toFixed(0)} s; model in ${folder.model}`
     return { summary, text }
   }).pipe(Effect.provide(Layer.mergeAll(
-    Policy.layer({ model, artifacts, weightDecay }),
+    Policy.layer({ model, artifacts, weightDecay, adapter, base: modelDirectory(config.model.path) }),
     Metrics.layerJsonl(folder.metrics)
   )))
 })

@@ -1,7 +1,6 @@
 // `ifrl train`: GRPO on prompts with constraints, with an evaluation on held-out prompts before and after.
 import { bootstrapDifference } from "@ifrl/bench"
 import { decomposeAll, Prompts } from "@ifrl/curriculum"
-import { generateArtifacts } from "@ifrl/artifacts"
 import {
   collect,
   type Collected,
@@ -14,7 +13,7 @@ import {
   warnings,
   writeRollout
 } from "@ifrl/grpo"
-import { decoderGraph, loadModel, loadWeights, saveModel } from "@ifrl/models"
+import { loadWeights } from "@ifrl/models"
 import type { Rewards } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
 import { Checkpoints, guard, guardStart, type GuardState, type MetricRecord, Metrics, Policy, runLoop, type Stop } from "@ifrl/train"
@@ -25,6 +24,7 @@ import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { evaluate, type Evaluation, printEvaluations } from "../Evaluation.ts"
 import { modelDirectory } from "../ModelFolder.ts"
+import { adoptCheckpoint, loadPolicyModel, policyArtifacts, rolloutModel, savePolicyModel } from "../PolicyModel.ts"
 import { rewardsLayer } from "../RewardFunctions.ts"
 import { metricSinks, telemetry } from "../MetricSinks.ts"
 import { RunFolder } from "../RunFolder.ts"
@@ -48,8 +48,8 @@ interface TrainState {
 /** Services that a run is composed of. An application may give others in their places. */
 export type TrainServices = Policy | Rollout | Rewards | Prompts | Metrics | Checkpoints
 
-/** A layer over the run's own services: it may use them and stand in their places. */
-export type TrainOverrides = Layer.Layer<TrainServices, never, TrainServices | FileSystem.FileSystem | Path.Path>
+/** A layer over the run's own services: it may use them, and what it provides stands in their places. */
+export type TrainOverrides = Layer.Layer<never, never, TrainServices | FileSystem.FileSystem | Path.Path>
 
 /** One line of completions.jsonl. */
 const record = (step: number, { advantage, completion, reward, row, text }: Episode) => ({
@@ -119,11 +119,15 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const began = yield* Clock.currentTimeMillis
   const latest = resumed ? yield* (yield* Checkpoints).latest : undefined
   const saved = latest?.state as TrainState | undefined
-  const model = yield* loadModel(latest?.directory ?? modelDirectory(config.model.path))
+  const trained = yield* loadPolicyModel(config, latest?.directory)
+  const { adapter, model } = trained
   const completed = latest?.step ?? 0
   const key = (step: number) => ({ step, fingerprint: fingerprintOf(config) })
   const kept = resumed ? yield* readRollout(folder.rollout, key(completed + 1)) : undefined
-  const reference = needsReference(config.objective) ? (yield* loadWeights(modelDirectory(config.model.path))).parameters : undefined
+  // An adapter's reference is the model under it.
+  const reference = needsReference(config.objective) && adapter === undefined
+    ? (yield* loadWeights(modelDirectory(config.model.path))).parameters
+    : undefined
   const maxLength = maxLengthOf(config, model)
   const encoder = promptEncoder(config, model)
 
@@ -136,15 +140,18 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const { promptsPerStep } = config.rollout
   const schedule = { span: config.train.steps * promptsPerStep, ...config.curriculum }
 
-  const { betas, epsilon, learningRate, maxGradNorm, weightDecay } = config.optimizer
-  const artifacts = generateArtifacts({
-    model: decoderGraph(model.config, { maxLength, recompute: config.train.recompute }),
-    loss: policyLoss(config),
-    optimizer: { beta1: betas[0], beta2: betas[1], epsilon }
-  })
+  const { learningRate, maxGradNorm, weightDecay } = config.optimizer
+  const artifacts = policyArtifacts(config, trained, policyLoss(config))
   const own = Layer.mergeAll(
-    Policy.layer({ model, artifacts, weightDecay, ...(reference !== undefined && { reference }) }),
-    Rollout.layer({ model, rows: config.rollout.rows, maxLength }),
+    Policy.layer({
+      model,
+      artifacts,
+      weightDecay,
+      adapter,
+      base: modelDirectory(config.model.path),
+      ...(reference !== undefined && { reference })
+    }),
+    Rollout.layer({ model: rolloutModel(trained), rows: config.rollout.rows, maxLength }),
     rewardsLayer(config, model.tokenizer, soft?.directory),
     Prompts.layer(rows, schedule, kept?.cursor ?? saved?.cursor),
     metricSinks(config, folder)
@@ -259,11 +266,10 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     yield* fs.remove(folder.rollout, { force: true })
     const best = yield* checkpoints.best
     if (config.checkpoint.final === "best" && best !== undefined && best.step !== loop.completed) {
-      const { parameters } = yield* loadWeights(best.directory)
-      for (const [name, tensor] of parameters) model.parameters.get(name)!.bytes.set(tensor.bytes)
+      yield* adoptCheckpoint(trained, best.directory)
     }
     const after = yield* measure("after: held-out prompts")
-    yield* saveModel(folder.model, model)
+    yield* savePolicyModel(config, trained, folder)
     const gain = bootstrapDifference(before.strict, after.strict, { seed: config.eval.seed })
     const summary = {
       before: before.evaluation,
@@ -274,7 +280,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       ...(loop.stopped !== undefined && { stopped: loop.stopped }),
       ...(best?.score !== undefined && { best: { step: best.step, score: best.score } }),
       ...(soft?.summary !== undefined && { rewardModel: soft.summary }),
-      model: folder.model
+      model: folder.model,
+      ...(adapter !== undefined && { adapter: folder.adapter })
     }
     const text = [
       ...(soft?.summary === undefined ? [] : [printSoftModel(soft.summary)]),

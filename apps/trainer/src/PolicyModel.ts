@@ -1,0 +1,92 @@
+// The model that a run trains: all of its weights, or an adapter beside them. What differs between the two is here, so
+// that the commands needn't ask.
+import { type Artifacts, generateArtifacts, type LossName, type LossSpec } from "@ifrl/artifacts"
+import {
+  type Adapter,
+  decoderGraph,
+  initializeAdapter,
+  loadAdapter,
+  loadModel,
+  loadWeights,
+  mergeAdapter,
+  type Model,
+  saveAdapter,
+  saveModel,
+  withAdapter
+} from "@ifrl/models"
+import { Effect } from "effect"
+import type { Config } from "./Config.ts"
+import { modelDirectory } from "./ModelFolder.ts"
+import type { RunFolder } from "./RunFolder.ts"
+import { maxLengthOf } from "./Session.ts"
+
+/** The adapter that a config asks for; undefined where all weights are trained. */
+export const loraOptions = ({ lora }: Config) => {
+  if (lora.rank === 0) return undefined
+  const targets = lora.targets.length === 1 && !/^[\w.]+$/.test(lora.targets[0]!) ? lora.targets[0]! : lora.targets
+  return { rank: lora.rank, alpha: lora.alpha, targets, rankStabilised: lora.rankStabilised }
+}
+
+export interface PolicyModel {
+  readonly model: Model
+  readonly adapter: Adapter | undefined
+}
+
+/** The model of a run, and its adapter if it has one; from `checkpoint` when the run goes on. */
+export const loadPolicyModel = Effect.fn("loadPolicyModel")(function*(config: Config, checkpoint: string | undefined) {
+  const options = loraOptions(config)
+  const base = modelDirectory(config.model.path)
+  const model = yield* loadModel(options === undefined ? checkpoint ?? base : base)
+  const adapter = options === undefined
+    ? undefined
+    : checkpoint === undefined
+    ? yield* Effect.fromResult(initializeAdapter(model.config, options, config.train.seed))
+    : yield* loadAdapter(checkpoint, model.config)
+  return { model, adapter } satisfies PolicyModel
+})
+
+/** The graphs that train it. */
+export const policyArtifacts = (config: Config, { adapter, model }: PolicyModel, loss: LossName | LossSpec): Artifacts => {
+  const { betas, epsilon } = config.optimizer
+  return generateArtifacts({
+    model: decoderGraph(model.config, {
+      maxLength: maxLengthOf(config, model),
+      recompute: config.train.recompute,
+      lora: adapter?.shape
+    }),
+    loss,
+    optimizer: { beta1: betas[0], beta2: betas[1], epsilon },
+    ...(adapter !== undefined && { requiresGrad: [...adapter.parameters.keys()] })
+  })
+}
+
+/** What generation reads: the very tensors that training writes. */
+export const rolloutModel = ({ adapter, model }: PolicyModel) =>
+  adapter === undefined
+    ? model
+    : { config: model.config, parameters: withAdapter(model.parameters, adapter), lora: adapter.shape }
+
+/** Takes the trained weights of a checkpoint. */
+export const adoptCheckpoint = Effect.fnUntraced(function*({ adapter, model }: PolicyModel, directory: string) {
+  const from = adapter === undefined
+    ? yield* loadWeights(directory)
+    : yield* loadAdapter(directory, model.config)
+  const into = adapter === undefined ? model.parameters : adapter.parameters
+  for (const [name, tensor] of from.parameters) into.get(name)!.bytes.set(tensor.bytes)
+})
+
+/**
+ * Saves the finished model, a folder of its own. An adapter is saved too, and then merged into the weights in memory:
+ * nothing may generate or train with them afterwards.
+ */
+export const savePolicyModel = Effect.fn("savePolicyModel")(function*(
+  config: Config,
+  { adapter, model }: PolicyModel,
+  folder: RunFolder["Service"]
+) {
+  if (adapter !== undefined) {
+    yield* saveAdapter(folder.adapter, adapter, { base: modelDirectory(config.model.path) })
+    yield* mergeAdapter(model.parameters, adapter)
+  }
+  yield* saveModel(folder.model, model)
+})
