@@ -3,6 +3,7 @@ import {
   firstCharacter,
   isWord,
   length,
+  pointBefore,
   PUNCTUATION,
   splitSpaces,
   strip,
@@ -42,10 +43,16 @@ const hasCluster = (word: string): boolean => {
   return false
 }
 
+/** Five characters or more, by code point the same from both ends. */
 const isPalindrome = (word: string): boolean => {
-  const points = Array.from(word)
-  for (let i = 0, j = points.length - 1; i < j; i++, j--) if (points[i] !== points[j]) return false
-  return points.length >= 5
+  for (let i = 0, j = word.length; i < j;) {
+    const point = word.codePointAt(i)!
+    if (point !== pointBefore(word, j)) return false
+    const size = point > 0xffff ? 2 : 1
+    i += size
+    j -= size
+  }
+  return length(word) >= 5
 }
 
 const primes = new Set([2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97])
@@ -158,12 +165,19 @@ export const words = {
   "words:words_position": verifier(kwargs({ keyword: phrase }), {
     describe: ({ keyword }) => `Make ${quoted(keyword)} both the second and the second to last word.`,
     check: (response, { keyword }) => {
-      const found = tokens(response)
-      if (found.length < 2) return false
-      // A final punctuation mark is not a word.
-      const last = PUNCTUATION.includes(found.at(-1)!) ? found.at(-3) : found.at(-2)
       const wanted = strip(keyword).toLowerCase()
-      return last !== undefined && found[1]!.toLowerCase() === wanted && last.toLowerCase() === wanted
+      let follows = true
+      let place = 0
+      let ending: ReadonlyArray<string> = []
+      eachToken(response, (token) => {
+        if (++place === 2) follows = token.toLowerCase() === wanted
+        ending = [...ending.slice(-2), token]
+        return follows
+      })
+      if (!follows || place < 2) return false
+      // A final punctuation mark is not a word.
+      const last = PUNCTUATION.includes(ending.at(-1)!) ? ending.at(-3) : ending.at(-2)
+      return last?.toLowerCase() === wanted
     }
   })
 } satisfies VerifierTable

@@ -2,9 +2,9 @@
 import { integer, kwargs, listOf, phrase, text } from "../Kwargs.ts"
 import { isSpace, strip } from "../text/Characters.ts"
 import { list, quoted } from "../text/Phrases.ts"
-import { regexSentences } from "../text/RegexSentences.ts"
+import { eachRegexSentence } from "../text/RegexSentences.ts"
 import { eachExact } from "../text/Search.ts"
-import { words } from "../text/Words.ts"
+import { scanWords, words } from "../text/Words.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 /** Whether some line, leading whitespace aside, starts with `starter`. */
@@ -32,17 +32,24 @@ const withoutChanges = (text: string): string | undefined => {
   return changed ? lines.join("\n") : undefined
 }
 
-const countAll = (items: ReadonlyArray<string>): Map<string, number> => {
-  const counts = new Map<string, number>()
-  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1)
-  return counts
-}
-
-/** The number of words, lower case, that both texts have. */
-const sharedWords = (a: string, b: string): number => {
-  const counts = countAll(words(a.toLowerCase()))
+/** The number of words, lower case, of `paragraph` that `text` has too. */
+const sharedWords = (text: string, paragraph: string): number => {
+  const left = new Map<string, number>()
+  let longest = 0
+  for (const word of words(paragraph.toLowerCase())) {
+    left.set(word, (left.get(word) ?? 0) + 1)
+    longest = Math.max(longest, word.length)
+  }
+  const lower = text.toLowerCase()
   let shared = 0
-  for (const [word, count] of countAll(words(b.toLowerCase()))) shared += Math.min(count, counts.get(word) ?? 0)
+  scanWords(lower, (start, end) => {
+    if (end - start > longest) return
+    const word = lower.slice(start, end)
+    const count = left.get(word) ?? 0
+    if (count === 0) return
+    left.set(word, count - 1)
+    shared++
+  })
   return shared
 }
 
@@ -54,8 +61,9 @@ export const unregistered = {
   "keywords:key_sentences": verifier(kwargs({ key_sentences: listOf(phrase), num_sentences: integer() }), {
     describe: ({ key_sentences, num_sentences }) => `Include exactly ${num_sentences} of these sentences: ${list(key_sentences)}.`,
     check: (response, { key_sentences, num_sentences }) => {
-      const sentences = new Set(regexSentences(response))
-      return key_sentences.filter((sentence) => sentences.has(sentence)).length === num_sentences
+      const missing = new Set(key_sentences)
+      eachRegexSentence(response, (sentence) => missing.delete(sentence))
+      return key_sentences.filter((sentence) => !missing.has(sentence)).length === num_sentences
     }
   }),
   // The reference raises on a response without asterisks.

@@ -1,5 +1,6 @@
 // Python's csv.reader in its default dialect over io.StringIO(text): lines end at "\n" only, quotes inside an unquoted field
 // are literal, and what follows a closing quote is appended.
+import { length } from "./Characters.ts"
 
 /** Longer fields are an error in the reference (`csv.field_size_limit`). */
 const FIELD_LIMIT = 131_072
@@ -31,7 +32,7 @@ export const readCsv = (text: string, delimiter: string, limit: number): Array<A
       const start = i
       while (i < text.length && text[i] !== delimiter && text[i] !== "\n" && text[i] !== "\r") i++
       field += text.slice(start, i)
-      if (field.length > FIELD_LIMIT && Array.from(field).length > FIELD_LIMIT) return undefined
+      if (field.length > FIELD_LIMIT && length(field) > FIELD_LIMIT) return undefined
       row.push(field)
       done = text[i] !== delimiter
       if (!done) i++

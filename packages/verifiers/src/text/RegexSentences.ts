@@ -33,21 +33,27 @@ const laterRules: typeof rules = [
 const apply = (text: string, list: typeof rules): string =>
   list.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text)
 
-/** The sentences, stripped; a blank one at the end is left out. */
-export const regexSentences = (text: string): Array<string> => {
+/** Calls `visit` with every sentence, stripped; a blank one at the end is left out. */
+export const eachRegexSentence = (text: string, visit: (sentence: string) => void): void => {
   const marked = ` ${text.replaceAll("\n", " ")}  `.replaceAll("<prd>", PERIOD).replaceAll("<stop>", STOP)
   const dotted = apply(marked, rules).replace(/\.{2,}/g, (dots) => PERIOD.repeat(dots.length) + STOP)
   const ready = apply(dotted, laterRules)
-  const found: Array<string> = []
+  const restored = (start: number, end: number): string => strip(ready.slice(start, end).replaceAll(PERIOD, "."))
   let start = 0
   for (let i = 0; i < ready.length; i++) {
     const unit = ready[i]!
     const mark = unit === "." || unit === "?" || unit === "!"
     if (!mark && unit !== STOP) continue
-    found.push(ready.slice(start, mark ? i + 1 : i))
+    visit(restored(start, mark ? i + 1 : i))
     start = i + 1
   }
-  found.push(ready.slice(start))
-  const sentences = found.map((sentence) => strip(sentence.replaceAll(PERIOD, ".")))
-  return sentences.at(-1) === "" ? sentences.slice(0, -1) : sentences
+  const last = restored(start, ready.length)
+  if (last !== "") visit(last)
+}
+
+/** The sentences as a list. */
+export const regexSentences = (text: string): Array<string> => {
+  const found: Array<string> = []
+  eachRegexSentence(text, (sentence) => found.push(sentence))
+  return found
 }

@@ -118,7 +118,7 @@ describe("contradictions", () => {
           expect(contradictions(followed).filter(({ kind }) => kind !== "conflict")).toEqual([])
         }
       ),
-      { numRuns: 400 }
+      { numRuns: 250 }
     )
     expect(tried.size).toBeGreaterThan(40)
   })

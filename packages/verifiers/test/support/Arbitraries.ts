@@ -1,5 +1,6 @@
 // Texts and instructions for property tests.
 import fc from "fast-check"
+import { isBlank } from "../../src/text/Characters.ts"
 import { languageCodes } from "../../src/text/Language.ts"
 import { type Instruction, verifiers } from "../../src/index.ts"
 
@@ -61,13 +62,13 @@ const kwargsOf = (text: string): { readonly [id: string]: fc.Arbitrary<object> }
     fc.tuple(fc.nat(text.length), fc.integer({ min: 1, max: 12 })).map(([start, size]) => text.slice(start, start + size)),
     fc.constantFrom(...text.split(/\s+/), "the", "river"),
     fragment
-  ).map((found) => found.trim() === "" ? "river" : found)
+  ).map((found) => isBlank(found) ? "river" : found)
   const parts = fc.array(part, { minLength: 1, maxLength: 3 })
   const character = part.map((found) => Array.from(found).find((c) => /^\S$/u.test(c)) ?? "e")
   const level = fc.record({ level: fc.integer({ min: 1, max: 5 }) })
   const target = fc.record({ target: fc.oneof(fc.constant(text), part) })
-  const tail = fc.nat(Math.max(0, text.length - 1)).map((start) => text.slice(start).trim() === "" ? "end" : text.slice(start))
-  const head = fc.nat(text.length).map((end) => text.slice(0, end).trim() === "" ? "Start" : text.slice(0, end))
+  const tail = fc.nat(Math.max(0, text.length - 1)).map((start) => isBlank(text.slice(start)) ? "end" : text.slice(start))
+  const head = fc.nat(text.length).map((end) => isBlank(text.slice(0, end)) ? "Start" : text.slice(0, end))
   const count = fc.oneof(small, fc.integer({ min: 0, max: 60 }))
   const paragraphs = positive.chain((n) => fc.record({
     num_paragraphs: fc.constant(n),
@@ -106,7 +107,7 @@ const kwargsOf = (text: string): { readonly [id: string]: fc.Arbitrary<object> }
     "punctuation:no_comma": nothing,
     "multi-turn:constrained_start": fc.record({ starter: fc.oneof(head, part) }),
     "keywords:key_sentences": fc.record({ key_sentences: parts, num_sentences: fc.nat(2) }),
-    "detectable_format:rephrase": part.map((inner) => ({ original_message: `${text}*${inner}*` })),
+    "detectable_format:rephrase": part.map((inner) => ({ original_message: `${text}*${inner.replaceAll("\n", "")}*` })),
     "detectable_content:rephrase_paragraph": fc.record({ original_paragraph: fc.constant(text), low: fc.nat(3), high: count }),
     "count:word_count_range": fc.record({ min_words: small, max_words: count }),
     "count:unique_word_count": fc.record({ N: count }),
@@ -117,13 +118,12 @@ const kwargsOf = (text: string): { readonly [id: string]: fc.Arbitrary<object> }
     "count:pronouns": fc.record({ N: small }),
     "count:keywords_multiple": fc.record({ keyword1: part, keyword2: part, keyword3: part, keyword4: part, keyword5: part }),
     "ratio:stop_words": fc.record({ percentage: fc.nat(100) }),
-    "ratio:overlap": fc.record({ reference_text: fc.oneof(fc.constant(text).map((t) => t.trim() === "" ? "x" : t), part), percentage: fc.nat(100) }),
+    "ratio:overlap": fc.record({ reference_text: fc.oneof(fc.constant(text).map((t) => isBlank(t) ? "x" : t), part), percentage: fc.nat(100) }),
     "sentence:increment": fc.record({ small_n: small }),
     "sentence:keyword": fc.record({ word: part, N: positive }),
-    "words:consonants": nothing,
+    "words:repeats": fc.record({ small_n: positive }),
     "words:keywords_specific_position": fc.record({ keyword: part, n: positive, m: positive }),
     "words:words_position": fc.record({ keyword: part }),
-    "words:start_verb": nothing,
     "format:options": fc.record({ options: fc.oneof(fc.constantFrom("yes/no", "yes, no", "a) x, b) y, c) z"), part) }),
     "format:list": fc.record({ sep: part }),
     "repeat:repeat_change": fc.record({ prompt_to_repeat: fc.oneof(head.map((t) => `Other${t}`), part) }),
