@@ -103,6 +103,8 @@ const bodyOf = (model: string, { maxTokens, messages, seed, temperature }: ChatR
 /** Asks a chat model. */
 export class ChatEndpoint extends Context.Service<ChatEndpoint, {
   readonly model: string
+  /** Requests under way at once, at most. */
+  readonly concurrency: number
   readonly complete: (request: ChatRequest) => Effect.Effect<ChatReply, ChatError>
   readonly usage: Effect.Effect<ChatUsage>
 }>()("@ifrl/curriculum/ChatEndpoint") {
@@ -222,6 +224,7 @@ const make = Effect.fnUntraced(function*(config: ChatEndpointConfig) {
 
   return ChatEndpoint.of({
     model: config.model,
+    concurrency: config.concurrency,
     complete,
     usage: Effect.map(Ref.get(used), ({ cached, requests, tokens }) => ({ requests, tokens, cached }))
   })

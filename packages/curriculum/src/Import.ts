@@ -1,8 +1,14 @@
 // Rows of other people's schemas: the authors' Parquet (prompt, instruction_id_list, kwargs with every key, constraint) and
 // IFEval's JSONL (key, prompt, instruction_id_list, kwargs). Ours passes as it is.
+import { createHash } from "node:crypto"
 import { ifeval, verifiers } from "@ifrl/verifiers"
-import type { Plain } from "./data/Records.ts"
-import { isSoft } from "./PromptRow.ts"
+import { Effect, Path, Result, Stream } from "effect"
+import { type DataRecord, type Plain, readRecords } from "./data/Records.ts"
+import { decodePrompt, decodeRow } from "./Dataset.ts"
+import { files, isCurriculum, openBuild } from "./Folder.ts"
+import { decompose } from "./Levels.ts"
+import { PromptError } from "./PromptError.ts"
+import { isSoft, type PromptRow } from "./PromptRow.ts"
 import { isAnswer } from "./Reasoning.ts"
 
 const listOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
@@ -57,3 +63,67 @@ export const importRecord = (record: Plain): Plain => {
   const instruction = texts.length === ids.length ? bareInstruction(prompt, texts) : undefined
   return instruction === undefined || texts.length === 0 ? base : { ...base, instruction, constraints: texts.map((text) => text.trim()) }
 }
+
+/** The records of a dataset by its name: a file, a dataset of the Hub, or the folder of a built curriculum. */
+export const datasetRecords = (source: string, cache: string) =>
+  Stream.unwrap(Effect.gen(function*() {
+    const { join } = yield* Path.Path
+    return readRecords((yield* isCurriculum(source)) ? join(source, files.rows) : source, cache)
+  }))
+
+const located = ({ line, path }: DataRecord) => ({ cause, constraint, problem, remedy, row }: PromptError) =>
+  new PromptError({ path, line, row, constraint, problem, remedy, cause })
+
+/** The rows of any dataset that can be imported; `strict` refuses constraints that nothing can check. */
+export const datasetRows = (source: string, options: { readonly cache: string; readonly strict: boolean }) =>
+  datasetRecords(source, options.cache).pipe(
+    Stream.mapEffect((record) =>
+      Effect.fromResult((options.strict ? decodePrompt : decodeRow)(importRecord(record.value)).pipe(Result.mapError(located(record))))
+    )
+  )
+
+export interface ImportOptions {
+  readonly folder: string
+  readonly cache: string
+  /** Write every level of a row whose constraints have texts. */
+  readonly levels: boolean
+  /** Leave out rows in which `wrong` finds something, and count them; without it such rows are kept. */
+  readonly wrong?: (row: PromptRow) => boolean
+  readonly overwrite?: boolean
+}
+
+/**
+ * A curriculum folder with the rows of other datasets, each content once. Rows that cannot be read are refused with their place.
+ */
+export const importCurriculum = Effect.fn("importCurriculum")(function*(sources: ReadonlyArray<string>, options: ImportOptions) {
+  const path = yield* Path.Path
+  const rows: Array<PromptRow> = []
+  const seen = new Set<string>()
+  const counts = { records: 0, repeated: 0, faulty: 0, whole: 0 }
+  const hash = createHash("sha256")
+  for (const source of sources) {
+    const { wrong } = options
+    yield* datasetRows(source, { cache: options.cache, strict: wrong === undefined }).pipe(Stream.runForEach((row) =>
+      Effect.sync(() => {
+        counts.records++
+        hash.update(JSON.stringify(row))
+        const levelled = options.levels && row.level > 0 && row.constraints.length === row.level
+        if (seen.has(row.id)) counts.repeated++
+        else if (wrong?.(row) === true) counts.faulty++
+        else {
+          if (!levelled) counts.whole++
+          const fresh = (levelled ? decompose(row) : [row]).filter(({ id }) => !seen.has(id))
+          for (const { id } of fresh) seen.add(id)
+          rows.push(...fresh)
+        }
+      })
+    ))
+  }
+  if (rows.length === 0) return yield* new PromptError({ path: sources.join(", "), problem: "no rows are left to import", remedy: "import rows without faults, or keep faulty ones" })
+  const config = { imported: sources.map((source) => (source.startsWith("hub:") ? source : path.basename(source))), levels: options.levels, clean: options.wrong !== undefined }
+  const fingerprint = hash.update(JSON.stringify(config)).digest("hex").slice(0, 16)
+  const build = yield* openBuild(options.folder, { fingerprint, counts, heldOut: false, overwrite: options.overwrite === true })
+  if (build.finished !== undefined) return build.finished
+  yield* build.append({ rows, heldOut: [], done: rows.length, counts })
+  return yield* build.finish({ config, sources: [] })
+})

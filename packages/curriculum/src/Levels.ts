@@ -1,6 +1,6 @@
 // Curriculum decomposition: an instruction with constraints c1..cn becomes n instructions, of which level k keeps the
 // first k constraints.
-import { constraintsOf, isSoft, type PromptRow, promptRow } from "./PromptRow.ts"
+import { constraintsOf, type PromptRow, promptRow } from "./PromptRow.ts"
 import { PromptError } from "./PromptError.ts"
 import { isReasoning } from "./Reasoning.ts"
 
@@ -41,36 +41,3 @@ export const decomposeAll = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<Prom
 
 /** The rows that are not levels of others: what a dataset was decomposed from. */
 export const originals = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> => rows.filter((row) => row.parent === undefined)
-
-/** One line of the paper's table of levels. */
-export interface LevelStatistics {
-  readonly level: number
-  readonly instructions: number
-  readonly constraints: number
-  readonly soft: number
-  readonly hard: number
-}
-
-/** Instructions and constraints by level, in ascending order. */
-export const statistics = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<LevelStatistics> => {
-  const present = [...new Set(rows.map((row) => row.level))].toSorted((a, b) => a - b)
-  return present.map((level) => {
-    const group = rows.filter((row) => row.level === level)
-    const ids = group.flatMap((row) => row.instruction_id_list)
-    const soft = ids.filter(isSoft).length
-    return { level, instructions: group.length, constraints: ids.length, soft, hard: ids.length - soft }
-  })
-}
-
-/** The statistics as an aligned table, one line a level and a line of sums. */
-export const printStatistics = (table: ReadonlyArray<LevelStatistics>): string => {
-  const columns = ["instructions", "constraints", "soft", "hard"] as const
-  const sum = columns.map((column) => String(table.reduce((total, line) => total + line[column], 0)))
-  const lines = [
-    ["level", ...columns],
-    ...table.map((line) => [`L${line.level}`, ...columns.map((column) => String(line[column]))]),
-    ["all", ...sum]
-  ]
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
-  return lines.map((line) => line.map((cell, column) => cell.padStart(widths[column]!)).join("  ")).join("\n")
-}

@@ -1,7 +1,7 @@
 // Who writes soft constraints: templates, or a language model that sees the instruction, be it the policy or one behind an
 // endpoint. What a model writes is checked; what cannot be used is asked for again and then replaced by the template.
 import { Context, Data, Effect, Layer, type Scope } from "effect"
-import { ChatEndpoint } from "./ChatEndpoint.ts"
+import { ChatEndpoint, type ChatError } from "./ChatEndpoint.ts"
 import type { Constraint } from "./PromptRow.ts"
 import { random } from "./Random.ts"
 import type { Seed } from "./Seed.ts"
@@ -108,19 +108,29 @@ export class SoftWriter extends Context.Service<SoftWriter, {
         name: endpoint.model,
         taxonomy,
         ask: (requests) =>
-          Effect.forEach(
-            requests,
-            ({ attempt, prompt }) =>
-              endpoint.complete({
+          Effect.suspend(() => {
+            // After a failure nothing more is sent, but what is under way is waited for: it is paid and goes to the cache.
+            let failure: ChatError | undefined
+            const one = ({ attempt, prompt }: ModelRequest) =>
+              failure !== undefined ? Effect.succeed("") : endpoint.complete({
                 messages: [{ role: "user", content: prompt }],
                 maxTokens: 200,
                 temperature: 1,
                 seed: random(seed, "writer", prompt, attempt).int(2 ** 31)
               }).pipe(
                 Effect.map(({ text }) => text),
-                Effect.mapError((cause) => new SoftWriterError({ reason: `${cause.url}: ${cause.reason}`, remedy: cause.remedy, cause }))
-              ),
-            { concurrency: "unbounded" }
-          )
+                Effect.catch((error) => Effect.sync(() => {
+                  failure ??= error
+                  return ""
+                }))
+              )
+            return Effect.forEach(requests, (request) => Effect.suspend(() => one(request)), { concurrency: endpoint.concurrency }).pipe(
+              Effect.flatMap((replies) =>
+                failure === undefined
+                  ? Effect.succeed(replies)
+                  : Effect.fail(new SoftWriterError({ reason: `${failure.url}: ${failure.reason}`, remedy: failure.remedy, cause: failure }))
+              )
+            )
+          })
       })))
 }

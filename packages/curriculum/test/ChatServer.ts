@@ -43,6 +43,7 @@ export interface ChatServer {
 
 export const chatServer = async (behaviour: Behaviour): Promise<ChatServer> => {
   const calls: Array<ChatCall> = []
+  const repeats = new Map<string, number>()
   let open = 0
   let peak = 0
   const server = createServer((request, response) => {
@@ -52,7 +53,8 @@ export const chatServer = async (behaviour: Behaviour): Promise<ChatServer> => {
     request.setEncoding("utf8").on("data", (part: string) => {
       text += part
     }).on("end", () => {
-      const repeat = calls.filter((call) => JSON.stringify(call.body) === text).length
+      const repeat = repeats.get(text) ?? 0
+      repeats.set(text, repeat + 1)
       const call: ChatCall = { body: JSON.parse(text), authorization: request.headers.authorization, repeat }
       calls.push(call)
       behaviour(call, response, request)
