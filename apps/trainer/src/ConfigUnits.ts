@@ -1,4 +1,5 @@
-// In what each number of the config is counted. A schema can say it itself, by the annotation `unit`; the others are here.
+// In what each number of the config is counted. A schema can say it by the annotation `unit` or in its sentence ("Share of ...",
+// "..., in prompts"); the others are here.
 import { SchemaAST } from "effect"
 
 /** By dotted path. */
@@ -66,6 +67,18 @@ const units: Readonly<Record<string, string>> = {
   "eval.seed": "seed",
   "eval.maxTokens": "tokens",
   "reward.relevanceWeight": "weight of a constraint",
+  "reward.selfConsistencyWeight": "weight of a constraint",
+  "reward.plausibilityWeight": "weight of a constraint",
+  "pairs.maxSimilarity": "Dice coefficient",
+  "pairs.minConfidence": "probability",
+  "pairs.folds": "parts",
+  "pairs.temperature": "divisor of logits",
+  "rewardModel.epochs": "passes",
+  "rewardModel.learningRate": "step per unit of normalised gradient",
+  "rewardModel.weightDecay": "decay per update and learning rate",
+  "rewardModel.maxGradNorm": "global L2 norm",
+  "rewardModel.evaluationsPerEpoch": "looks",
+  "rewardModel.patience": "looks",
   "reward.errorBudget": "share of responses",
   "reward.aggregation.scale": "largest reward"
 }
@@ -91,5 +104,9 @@ export const unitOf = (path: string, ast: SchemaAST.AST): string | undefined => 
   if (said !== undefined) return said
   if (SchemaAST.isBoolean(type)) return "true or false"
   if (SchemaAST.isString(type)) return "text"
-  return literals(type)?.map(String).join(", ")
+  if (SchemaAST.isArrays(type) && type.rest.length > 0 && type.rest.every(SchemaAST.isString)) return "list of text"
+  const sentence = SchemaAST.resolveDescription(ast) ?? ""
+  return literals(type)?.map(String).join(", ") ??
+    /^(share|seed)\b/i.exec(sentence)?.[1]?.toLowerCase() ??
+    /, in ([a-z]+(?: a [a-z]+)?)[.,;]/.exec(sentence)?.[1]
 }
