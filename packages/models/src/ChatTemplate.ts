@@ -39,7 +39,9 @@ const strip = (text: string, characters: string | undefined, sides: Sides): stri
   const stays = (letter: string) => (characters === undefined ? !isSpace(letter) : !dropped.has(letter))
   const first = letters.findIndex(stays)
   if (first < 0) return ""
-  return letters.slice(sides === "right" ? 0 : first, sides === "left" ? undefined : letters.findLastIndex(stays) + 1).join("")
+  return letters
+    .slice(sides === "right" ? 0 : first, sides === "left" ? undefined : letters.findLastIndex(stays) + 1)
+    .join("")
 }
 
 const strippers: Readonly<Record<string, Sides>> = { strip: "both", lstrip: "left", rstrip: "right" }
@@ -99,8 +101,7 @@ interface Filter {
 const isString = (value: Value): value is Value & { readonly value: string } => value.type === "StringValue"
 
 /** A string value of the interpreter's own class. */
-const stringLike = (like: Value, text: string): Value =>
-  new (like.constructor as new(text: string) => Value)(text)
+const stringLike = (like: Value, text: string): Value => new (like.constructor as new (text: string) => Value)(text)
 
 /** An interpreter whose strings are Python's. */
 const interpreterOn = (environment: Environment): Interpreter => {
@@ -114,8 +115,11 @@ const interpreterOn = (environment: Environment): Interpreter => {
     const object = own.evaluate(node.object, scope)
     if (!isString(object)) return member
     const call = ([characters]: ReadonlyArray<Value>) =>
-      stringLike(object, strip(object.value, characters?.type === "StringValue" ? (characters.value as string) : undefined, sides))
-    return new (member.constructor as new(call: unknown) => Value)(call)
+      stringLike(
+        object,
+        strip(object.value, characters?.type === "StringValue" ? (characters.value as string) : undefined, sides)
+      )
+    return new (member.constructor as new (call: unknown) => Value)(call)
   }
   own.applyFilter = (operand, filter, scope) =>
     filter.type === "Identifier" && filter.value === "trim" && isString(operand)
@@ -172,7 +176,10 @@ export const specialTokens = (config: Readonly<Record<string, unknown>>): Record
 export const namedTemplate = (value: unknown, tools: boolean): string | undefined => {
   if (typeof value === "string") return value
   const named = new Map(
-    (Array.isArray(value) ? value : []).map((entry: { readonly name?: unknown; readonly template?: unknown }) => [entry.name, entry.template])
+    (Array.isArray(value) ? value : []).map((entry: { readonly name?: unknown; readonly template?: unknown }) => [
+      entry.name,
+      entry.template
+    ])
   )
   const template = (tools ? named.get("tool_use") : undefined) ?? named.get("default")
   return typeof template === "string" ? template : undefined

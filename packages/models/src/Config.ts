@@ -118,7 +118,9 @@ const familyOf = (json: Json): Family => {
 /** Without the fields that are undefined, false or empty. */
 const onlyPresent = <A extends object>(fields: A): Partial<A> =>
   Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined && value !== false && (value as Array<unknown>).length !== 0)
+    Object.entries(fields).filter(
+      ([, value]) => value !== undefined && value !== false && (value as Array<unknown>).length !== 0
+    )
   ) as Partial<A>
 
 const shapes = (family: Family, json: Json): DecoderConfig => {
@@ -137,7 +139,8 @@ const shapes = (family: Family, json: Json): DecoderConfig => {
     hiddenSize,
     layers,
     heads,
-    kvHeads: json["num_key_value_heads"] === null ? heads : read.integer("num_key_value_heads", defaults.kvHeads ?? heads),
+    kvHeads:
+      json["num_key_value_heads"] === null ? heads : read.integer("num_key_value_heads", defaults.kvHeads ?? heads),
     headDim: read.integer("head_dim", defaults.headDim ?? Math.floor(hiddenSize / heads)),
     intermediateSize: read.integer("intermediate_size"),
     normEpsilon: read.number("rms_norm_eps", 1e-6),
@@ -203,7 +206,10 @@ const familyJson: Readonly<Record<FamilyName, (config: DecoderConfig) => Record<
             slidingWindow.layers.includes(l) ? "sliding_attention" : "full_attention"
           )
         }
-  const biases = ({ attentionBias, mlpBias }: DecoderConfig) => ({ attention_bias: attentionBias, mlp_bias: mlpBias ?? false })
+  const biases = ({ attentionBias, mlpBias }: DecoderConfig) => ({
+    attention_bias: attentionBias,
+    mlp_bias: mlpBias ?? false
+  })
   return {
     llama: biases,
     mistral: ({ slidingWindow }) => ({ sliding_window: slidingWindow?.size ?? null }),
@@ -229,7 +235,9 @@ export const configJson = (config: DecoderConfig): Record<string, unknown> => {
     num_hidden_layers: config.layers,
     num_attention_heads: config.heads,
     num_key_value_heads: config.kvHeads,
-    ...(config.headDim === (family.defaults.headDim ?? config.hiddenSize / config.heads) ? {} : { head_dim: config.headDim }),
+    ...(config.headDim === (family.defaults.headDim ?? config.hiddenSize / config.heads)
+      ? {}
+      : { head_dim: config.headDim }),
     hidden_act: "silu",
     rms_norm_eps: config.normEpsilon,
     rope_theta: config.ropeTheta,

@@ -48,13 +48,17 @@ export class ConfigReader {
     if (this.json[key] === undefined || this.json[key] === null) return undefined
     const accepts = (value: unknown): value is ReadonlyArray<A> =>
       Array.isArray(value) && value.length >= layers && value.every(isItem)
-    return this.#value<ReadonlyArray<A>>(key, undefined, accepts, `${kind} for each of ${layers} layers`).slice(0, layers)
+    return this.#value<ReadonlyArray<A>>(key, undefined, accepts, `${kind} for each of ${layers} layers`).slice(
+      0,
+      layers
+    )
   }
   /** An object, or undefined. An empty one counts as missing, as in Python. */
   object(key: string): ConfigReader | undefined {
     const value = this.json[key]
     if (value === undefined || value === null) return undefined
-    if (!isRecord(value)) throw refuse(this.prefix + key, [`is ${show(value)} where an object or null belongs`, "Fix the value"])
+    if (!isRecord(value))
+      throw refuse(this.prefix + key, [`is ${show(value)} where an object or null belongs`, "Fix the value"])
     return Object.keys(value).length === 0 ? undefined : new ConfigReader(value, `${this.prefix}${key}.`)
   }
 }

@@ -56,13 +56,7 @@ const concat = (g: Graph, ...parts: ReadonlyArray<Value | number>): Value =>
   )
 
 /** x W^T by `${name}_proj`, with its bias where the config has one and its adapter where there is one. */
-const projection = (
-  g: Graph,
-  x: Value,
-  name: string,
-  bias: boolean | undefined,
-  { lora, weight }: Emission
-): Value => {
+const projection = (g: Graph, x: Value, name: string, bias: boolean | undefined, { lora, weight }: Emission): Value => {
   const y = linear(g, x, weight(`${name}_proj.weight`), bias === true ? weight(`${name}_proj.bias`) : undefined)
   return lora === undefined ? y : lora.add(g, `${name}_proj`, x, y)
 }
@@ -71,7 +65,8 @@ const attention = (g: Graph, x: Value, l: number, emission: Emission): Value => 
   const { attentionBlock, config, maxLength, rope, rows, weight } = emission
   const { headDim: E, heads: H, kvHeads: K } = config
   const prefix = `${layerPrefix(l)}self_attn.`
-  const reshape = (value: Value, ...shape: ReadonlyArray<number>) => g.op("Reshape", [value, g.constant("int64", shape)])
+  const reshape = (value: Value, ...shape: ReadonlyArray<number>) =>
+    g.op("Reshape", [value, g.constant("int64", shape)])
   const project = (name: "q" | "k" | "v") => projection(g, x, prefix + name, config.attentionBias, emission)
   const normed = (name: "q" | "k", value: Value) =>
     config.qkNorm === true

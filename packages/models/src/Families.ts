@@ -24,7 +24,11 @@ export interface Family {
   readonly attentionBias: Switch
   readonly outputBias: Switch
   readonly mlpBias: Switch
-  readonly window: (config: ConfigReader, layers: number, positionless: ReadonlyArray<number>) => SlidingWindow | undefined
+  readonly window: (
+    config: ConfigReader,
+    layers: number,
+    positionless: ReadonlyArray<number>
+  ) => SlidingWindow | undefined
   /** Layers without rotary positions. */
   readonly positionless: (config: ConfigReader, layers: number) => ReadonlyArray<number>
   /** Of keys that a config leaves out; undefined follows from other keys. */
@@ -47,12 +51,17 @@ const isFlag = (value: unknown): value is number | boolean => [0, 1, true, false
 
 /** `layer_types`, else what the family makes of `use_sliding_window`. */
 const windowByLayer =
-  (implied: (config: ConfigReader, positionless: ReadonlyArray<number>) => (layer: number) => boolean): Family["window"] =>
+  (
+    implied: (config: ConfigReader, positionless: ReadonlyArray<number>) => (layer: number) => boolean
+  ): Family["window"] =>
   (config, layers, positionless) => {
     const used = config.boolean("use_sliding_window", false) && config.json["sliding_window"] !== null
     const types = config.perLayer("layer_types", layers, isLayerType, '"full_attention" or "sliding_attention"')
     const byDefault = implied(config, positionless)
-    const sliding = layersWhere(layers, types === undefined ? (l) => used && byDefault(l) : (l) => types[l] !== "full_attention")
+    const sliding = layersWhere(
+      layers,
+      types === undefined ? (l) => used && byDefault(l) : (l) => types[l] !== "full_attention"
+    )
     if (sliding.length === 0) return undefined
     if (!used) {
       throw refuse("layer_types", [

@@ -13,7 +13,7 @@ import type { TokenizerFiles } from "./TrainTokenizer.ts"
 import { readWeights, type SaveWeightsOptions, writeWeights } from "./Weights.ts"
 
 /** Files of a folder that are kept as they are. */
-const sidecars = [
+export const sidecars = [
   "config.json",
   "generation_config.json",
   "tokenizer.json",

@@ -80,7 +80,8 @@ const dynamicTheta = (
 }
 
 /**
- * The tables of positions `from` to `from + length`. angle(t, i) = t f(i) with f(i) = 1 / theta^(2i/E), scaled as the config says.
+ * The tables of positions `from` to `from + length`. angle(t, i) = t f(i) with f(i) = 1 / theta^(2i/E), scaled as the
+ * config says.
  *
  * Under `dynamic` scaling f follows the length of the sequence. Position t turns by the frequencies for t + 1 tokens,
  * as in transformers' generation with a cache from a prompt within the original length. (transformers' forward pass

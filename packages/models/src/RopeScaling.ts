@@ -73,7 +73,7 @@ const wholeHeads = (value: unknown): Refusal | undefined =>
     ? undefined
     : [`${show(value)} is not supported`, "Use a checkpoint that rotates whole heads"]
 
-/** The length that scaling makes of the one in the config: dynamic scaling and YaRN tell the one before and a factor. */
+/** The longest sequence: dynamic scaling and YaRN tell the length before them and a factor. */
 const stretched = (scaling: RopeScaling | undefined, maxPositions: number): number =>
   scaling?.type === "dynamic" || scaling?.type === "yarn"
     ? Math.max(maxPositions, Math.floor(scaling.factor * scaling.originalPositions))
@@ -106,9 +106,16 @@ export const parseRope = (config: ConfigReader, maxPositions: number, defaultThe
   if (typeof type !== "string" || !Object.hasOwn(scalings, type)) {
     throw refuse(key, [`rope scaling ${show(type)} is not supported`, `Supported: ${Object.keys(scalings).join(", ")}`])
   }
-  const original = config.integer("original_max_position_embeddings", rope.integer("original_max_position_embeddings", maxPositions))
+  const original = config.integer(
+    "original_max_position_embeddings",
+    rope.integer("original_max_position_embeddings", maxPositions)
+  )
   const ropeScaling = scalings[type]!(rope, original, maxPositions)
-  return { ropeTheta: rope.number("rope_theta", outer), ropeScaling, maxPositions: stretched(ropeScaling, maxPositions) }
+  return {
+    ropeTheta: rope.number("rope_theta", outer),
+    ropeScaling,
+    maxPositions: stretched(ropeScaling, maxPositions)
+  }
 }
 
 /** `rope_scaling` as both transformers 4 and 5 read it. */

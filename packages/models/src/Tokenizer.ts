@@ -1,7 +1,7 @@
 /**
- * Text to tokens and conversations to prompts. Tokenizers are transformers.js's, templates ChatTemplate.ts's. The files of a model folder are read here and handed
- * over, so that nothing is looked up on a network. transformers.js is imported at first use: it maps libvips and an
- * ONNX Runtime of its own.
+ * Text to tokens and conversations to prompts. Tokenizers are transformers.js's, templates ChatTemplate.ts's. The files
+ * of a model folder are read here and handed over, so that nothing is looked up on a network. transformers.js is
+ * imported at first use: it maps libvips and an ONNX Runtime of its own.
  */
 import type * as Transformers from "@huggingface/transformers"
 import { Effect, FileSystem, Path } from "effect"
@@ -100,7 +100,11 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
         add_generation_prompt: addGenerationPrompt
       })
     } catch (cause) {
-      throw fail(`the template refuses the conversation: ${(cause as Error).message}`, "Check the roles and their order", cause)
+      throw fail(
+        `the template refuses the conversation: ${(cause as Error).message}`,
+        "Check the roles and their order",
+        cause
+      )
     }
   }
   return {

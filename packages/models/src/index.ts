@@ -1,5 +1,7 @@
 export * from "./Config.ts"
 export { families, type Family, type FamilyName, type SlidingWindow } from "./Families.ts"
+export { downloadModel, type DownloadOptions, type HubProgress, isHubId } from "./Hub.ts"
+export { type HubEnvironment, hubEnvironment } from "./HubEnvironment.ts"
 export * from "./ModelError.ts"
 export * from "./Safetensors.ts"
 export * from "./Tokenizer.ts"

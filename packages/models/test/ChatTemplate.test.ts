@@ -18,7 +18,9 @@ describe("strings are Python's", () => {
 })
 
 test("functions that templates call", () => {
-  expect(render("{% for i in range(1, 7, 2) %}{{ i }}{% endfor %}{% for i in range(2) %}{{ i }}{% endfor %}")).toBe("13501")
+  expect(render("{% for i in range(1, 7, 2) %}{{ i }}{% endfor %}{% for i in range(2) %}{{ i }}{% endfor %}")).toBe(
+    "13501"
+  )
   expect(() => render("{{ raise_exception('no') }}")).toThrow("no")
   const now = new Date()
   expect(render("{{ strftime_now('%Y-%m|%%') }}")).toBe(
@@ -35,9 +37,12 @@ test("named templates and special tokens", () => {
     { name: "default", template: "d" },
     { name: "tool_use", template: "t" }
   ]
-  expect([namedTemplate(named, false), namedTemplate(named, true), namedTemplate("s", true), namedTemplate(null, true)]).toEqual(
-    ["d", "t", "s", undefined]
-  )
+  expect([
+    namedTemplate(named, false),
+    namedTemplate(named, true),
+    namedTemplate("s", true),
+    namedTemplate(null, true)
+  ]).toEqual(["d", "t", "s", undefined])
   expect(specialTokens({ bos_token: { content: "<s>", lstrip: false }, eos_token: "</s>", pad_token: null })).toEqual({
     bos_token: "<s>",
     eos_token: "</s>"

@@ -108,8 +108,16 @@ describe("parseConfig", () => {
   })
 
   test.each<[string, Record<string, unknown>, Partial<DecoderConfig>]>([
-    ["Llama 2", { architectures: ["LlamaForCausalLM"] }, { kvHeads: 32, headDim: 128, maxPositions: 2048, attentionBias: false }],
-    ["Mistral 0.1", { architectures: ["MistralForCausalLM"] }, { kvHeads: 8, slidingWindow: { size: 4096, layers: [0, 1, 2, 3] } }],
+    [
+      "Llama 2",
+      { architectures: ["LlamaForCausalLM"] },
+      { kvHeads: 32, headDim: 128, maxPositions: 2048, attentionBias: false }
+    ],
+    [
+      "Mistral 0.1",
+      { architectures: ["MistralForCausalLM"] },
+      { kvHeads: 8, slidingWindow: { size: 4096, layers: [0, 1, 2, 3] } }
+    ],
     ["Mistral 0.3", { architectures: ["MistralForCausalLM"], sliding_window: null }, { maxPositions: 131_072 }],
     ["Qwen3", { architectures: ["Qwen3ForCausalLM"] }, { headDim: 128, qkNorm: true, attentionBias: false }],
     [
@@ -118,7 +126,13 @@ describe("parseConfig", () => {
       { kvHeads: 4, ropeTheta: 2e6, tiedEmbeddings: true, positionless: [3] }
     ]
   ])("what %s leaves out has transformers' defaults", (_, json, wanted) => {
-    const sizes = { vocab_size: 99, hidden_size: 4096, intermediate_size: 64, num_hidden_layers: 4, num_attention_heads: 32 }
+    const sizes = {
+      vocab_size: 99,
+      hidden_size: 4096,
+      intermediate_size: 64,
+      num_hidden_layers: 4,
+      num_attention_heads: 32
+    }
     const config = parsed({ ...sizes, ...json })
     expect(config).toMatchObject(wanted)
     expect(config.slidingWindow).toEqual(wanted.slidingWindow)
@@ -142,7 +156,13 @@ describe("parseConfig", () => {
       mlpBias: true,
       positionless: [1, 3],
       slidingWindow: { size: 64, layers: [1, 3] },
-      ropeScaling: { type: "yarn", factor: 4, originalPositions: 8192, attentionFactor: 0.1 * Math.log(4) + 1, betaFast: 32 }
+      ropeScaling: {
+        type: "yarn",
+        factor: 4,
+        originalPositions: 8192,
+        attentionFactor: 0.1 * Math.log(4) + 1,
+        betaFast: 32
+      }
     })
     expect(parsed(configJson(config))).toEqual(config)
     const qwen = parsed({ ...qwen25, use_sliding_window: true, max_window_layers: 21 })

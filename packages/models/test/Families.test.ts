@@ -1,6 +1,13 @@
 import { differentiate, nodesWithoutCudaKernel } from "@ifrl/artifacts"
 import { describe, expect, test } from "@jest/globals"
-import { configJson, type DecoderConfig, decoderGraph, type DecoderOptions, parseConfig, ropeTables } from "../src/index.ts"
+import {
+  configJson,
+  type DecoderConfig,
+  decoderGraph,
+  type DecoderOptions,
+  parseConfig,
+  ropeTables
+} from "../src/index.ts"
 import { familyCase, familyCases, ropeCase, ropeCases } from "./families.ts"
 import { evaluate, feeds, lossOf, maxDifference, relativeDifference, withLogits } from "./reference.ts"
 import { run } from "./support.ts"
@@ -73,21 +80,24 @@ test.each<[string, string, Partial<DecoderConfig>]>([
   expect(maxDifference(logits!, expected["logits"]!)).toBeGreaterThan(1000 * logitBound)
 })
 
-test.each(Object.keys(ropeCases))("rotary positions of %s are transformers' at near and far positions", async (name) => {
-  const { config, positions, ...wanted } = await run(ropeCase(name))
-  const plain = ropeTables({ ...config, ropeScaling: undefined }, 1, 4096)
-  positions.forEach((t, row) => {
-    const { half, ...tables } = ropeTables(config, 1, t)
-    for (const side of ["cos", "sin"] as const) {
-      const errors = tables[side].map((x, i) => Math.abs(x - wanted[side].data[row * half + i]!))
-      errors.forEach((error, i) => {
-        // PyTorch's vectorised power is off by a last bit now and then, which the position multiplies.
-        const angle = t * config.ropeTheta ** (-i / half)
-        expect([t, side, i, error < 2e-6 + 2.4e-7 * angle, error]).toEqual([t, side, i, true, error])
-      })
-    }
-  })
-  // And scaling does something: the same position without it stands elsewhere.
-  const scaled = ropeTables(config, 1, 4096)
-  expect(Math.max(...scaled.cos.map((x, i) => Math.abs(x - plain.cos[i]!)))).toBeGreaterThan(0.1)
-})
+test.each(Object.keys(ropeCases))(
+  "rotary positions of %s are transformers' at near and far positions",
+  async (name) => {
+    const { config, positions, ...wanted } = await run(ropeCase(name))
+    const plain = ropeTables({ ...config, ropeScaling: undefined }, 1, 4096)
+    positions.forEach((t, row) => {
+      const { half, ...tables } = ropeTables(config, 1, t)
+      for (const side of ["cos", "sin"] as const) {
+        const errors = tables[side].map((x, i) => Math.abs(x - wanted[side].data[row * half + i]!))
+        errors.forEach((error, i) => {
+          // PyTorch's vectorised power is off by a last bit now and then, which the position multiplies.
+          const angle = t * config.ropeTheta ** (-i / half)
+          expect([t, side, i, error < 2e-6 + 2.4e-7 * angle, error]).toEqual([t, side, i, true, error])
+        })
+      }
+    })
+    // And scaling does something: the same position without it stands elsewhere.
+    const scaled = ropeTables(config, 1, 4096)
+    expect(Math.max(...scaled.cos.map((x, i) => Math.abs(x - plain.cos[i]!)))).toBeGreaterThan(0.1)
+  }
+)

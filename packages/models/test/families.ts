@@ -22,13 +22,21 @@ export const ropeCases = json.ropes
 /** Uniform weights, a Philox stream for each parameter in the order of their names, as families.py draws them. */
 const draw = (config: DecoderConfig, seed: number): Parameters => {
   const specs = [...decoderParameters(config)]
-  const rows = new Map(specs.map(({ name }) => name).sort().map((name, row) => [name, row]))
+  const rows = new Map(
+    specs
+      .map(({ name }) => name)
+      .sort()
+      .map((name, row) => [name, row])
+  )
   return new Map(
     specs.map(({ name, shape }) => {
       const norm = name.includes("norm")
       const table = name.includes("embed") || name.includes("lm_head")
       const deviation = norm ? 0.2 : name.endsWith("bias") ? 0.5 : table ? 0.6 : 2 / Math.sqrt(shape.at(-1)!)
-      const uniforms = philox({ seed, step: 0, row: rows.get(name)! }, shape.reduce((size, dim) => size * dim, 1))
+      const uniforms = philox(
+        { seed, step: 0, row: rows.get(name)! },
+        shape.reduce((size, dim) => size * dim, 1)
+      )
       const values = Float32Array.from(uniforms, (u) => Number(norm) + deviation * Math.sqrt(3) * (2 * u - 1))
       return [name, Tensor.from("float32", shape, values)]
     })
