@@ -1,6 +1,6 @@
 // From the outcomes of a completion's constraints to its reward, the breakdown kept.
 import { Effect, Schema } from "effect"
-import { type Failed, type Outcome, scoreOf } from "./Outcome.ts"
+import { type Failed, type FailureKind, failureKinds, type Outcome, scoreOf } from "./Outcome.ts"
 
 /** One constraint's or one reward function's part in a reward. */
 export interface RewardPart {
@@ -66,3 +66,9 @@ export const aggregate = (
 /** The parts that failed, with their reasons. */
 export const failures = (parts: ReadonlyArray<RewardPart>): ReadonlyArray<RewardPart & { readonly outcome: Failed }> =>
   parts.filter((part): part is RewardPart & { readonly outcome: Failed } => part.outcome._tag === "Failed")
+
+/** How many parts of these rewards failed, by kind. */
+export const failureCounts = (rewards: ReadonlyArray<Pick<Reward, "parts">>): Readonly<Record<FailureKind, number>> => {
+  const kinds = rewards.flatMap(({ parts }) => failures(parts).map(({ outcome }) => outcome.kind))
+  return Object.fromEntries(failureKinds.map((kind) => [kind, kinds.filter((one) => one === kind).length])) as Record<FailureKind, number>
+}

@@ -1,9 +1,9 @@
 // A reward function looks at one completion, or at a batch of them, and gives outcomes. It may be a plain function or
 // an Effect; what it throws, fails with or takes too long over becomes a `Failed` outcome, never a number.
 import type { PromptRow } from "@ifrl/curriculum"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import type { RewardPart } from "./Aggregation.ts"
-import { failed, type Outcome } from "./Outcome.ts"
+import { checkedOutcome, type Failed, failed, type Outcome } from "./Outcome.ts"
 
 /** One completion to be judged, together with the row of the prompt it answers. */
 export interface RewardSample {
@@ -45,23 +45,30 @@ const run = <A, R>(judge: () => Judgement<A, R>): Effect.Effect<A, unknown, R> =
 
 const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
+/** What the judge says, or its failure. A judge that will not be interrupted is left behind when its time is up. */
 const guarded = <A, R>(
   judge: () => Judgement<A, R>,
   timeout: Duration.Input | undefined,
-  otherwise: (reason: string) => A
+  otherwise: (failure: Failed) => A
 ): Effect.Effect<A, never, R> => {
-  const attempt = run(judge)
-  const timed = timeout === undefined ? attempt : attempt.pipe(
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () => Effect.fail(new Error(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`))
-    })
-  )
-  return timed.pipe(
+  const attempt = run(judge).pipe(
     Effect.catchDefect((defect) => Effect.fail(defect)),
-    Effect.catch((cause) => Effect.succeed(otherwise(reasonOf(cause))))
+    Effect.catch((cause) => Effect.succeed(otherwise(failed(reasonOf(cause)))))
   )
+  if (timeout === undefined) return attempt
+  const late = failed(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`, "timeout")
+  return Effect.flatMap(Effect.forkDetach(attempt), (fiber) =>
+    Fiber.join(fiber).pipe(
+      Effect.onInterrupt(() => Effect.forkDetach(Fiber.interrupt(fiber))),
+      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed(otherwise(late)) })
+    ))
 }
+
+/** One part, or the failure that a weight or an outcome that is none makes of it. */
+const partOf = (name: string, outcome: Outcome, weight = 1): RewardPart =>
+  weight >= 0 && weight < Infinity
+    ? { name, weight, outcome: checkedOutcome(outcome) }
+    : { name, weight: 0, outcome: failed(`weight ${weight} is not a number of at least 0`) }
 
 /** A reward function that judges one sample at a time and gives it one outcome. */
 export const perSample = <R = never>(
@@ -74,8 +81,8 @@ export const perSample = <R = never>(
     Effect.forEach(
       samples,
       (sample) =>
-        guarded(() => judge(sample), options.timeout, failed).pipe(
-          Effect.map((outcome) => [{ name, weight: options.weight ?? 1, outcome }])
+        guarded<Outcome, R>(() => judge(sample), options.timeout, (failure) => failure).pipe(
+          Effect.map((outcome) => [partOf(name, outcome, options.weight)])
         ),
       { concurrency: options.concurrency ?? 1 }
     )
@@ -89,13 +96,13 @@ export const perBatch = <R = never>(
 ): RewardFunction<R> => ({
   name,
   score: (samples) =>
-    guarded(() => judge(samples), options.timeout, (reason) => samples.map(() => failed(reason))).pipe(
+    guarded<ReadonlyArray<Outcome>, R>(() => judge(samples), options.timeout, (failure) => samples.map(() => failure)).pipe(
       Effect.map((outcomes) =>
         samples.map((_, i) => {
-          const outcome = outcomes.length === samples.length
+          const outcome = Array.isArray(outcomes) && outcomes.length === samples.length
             ? outcomes[i]!
-            : failed(`${outcomes.length} outcomes for ${samples.length} samples`)
-          return [{ name, weight: options.weight ?? 1, outcome }]
+            : failed(`${Array.isArray(outcomes) ? outcomes.length : "no list of"} outcomes for ${samples.length} samples`)
+          return [partOf(name, outcome, options.weight)]
         })
       )
     )
@@ -125,10 +132,10 @@ export const perConstraint = <R = never>(
           const checker = checkerOf(id)
           const judge = () =>
             checker === undefined
-              ? failed(`no verifier is registered for ${id}`)
+              ? failed(`no verifier is registered for ${id}`, "undecidable")
               : checker({ id, kwargs: sample.row.kwargs[i] ?? {} }, sample)
-          return guarded(judge, options.timeout, failed).pipe(
-            Effect.map((outcome): RewardPart => ({ name: id, weight: 1, outcome }))
+          return guarded<Outcome, R>(judge, options.timeout, (failure) => failure).pipe(
+            Effect.map((outcome) => partOf(id, outcome))
           )
         }),
       { concurrency: options.concurrency ?? 1 }

@@ -8,5 +8,5 @@ import type { ConstraintChecker } from "./RewardFunction.ts"
  */
 export const verifierChecker: ConstraintChecker = (constraint, { answer }) => {
   const verdict = verify(constraint, answer)
-  return verdict._tag === "Decided" ? decided(verdict.followed) : failed(verdict.reason.message)
+  return verdict._tag === "Decided" ? decided(verdict.followed) : failed(verdict.reason.message, "undecidable")
 }

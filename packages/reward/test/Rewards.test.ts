@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals"
 import { promptRow } from "@ifrl/curriculum"
 import { Effect } from "effect"
 import {
-  decided, perBatch, perConstraint, perSample, type RewardFunction, Rewards, type RewardSample, scored
+  decided, failureCounts, perBatch, perConstraint, perSample, type RewardFunction, Rewards, type RewardSample, scored, verifierChecker
 } from "../src/index.ts"
 
 const row = promptRow({
@@ -45,7 +45,7 @@ describe("Rewards", () => {
     expect(rewards.map((r) => r.value)).toEqual([undefined, undefined, undefined])
     expect(rewards[0]!.parts[1]).toMatchObject({
       name: "startend:quotation",
-      outcome: { _tag: "Failed", reason: "no verifier is registered for startend:quotation" }
+      outcome: { _tag: "Failed", kind: "undecidable", reason: "no verifier is registered for startend:quotation" }
     })
   })
 
@@ -64,6 +64,41 @@ describe("Rewards", () => {
     expect((await reasons(perSample("x", () => Effect.never, { timeout: "5 millis", concurrency: 3 })))[0]).toMatch(/5ms/)
     expect((await reasons(perBatch("x", () => [decided(true)])))[0]).toBe("1 outcomes for 3 samples")
     expect((await reasons(perSample("x", () => scored(NaN))))[0]).toBe("score NaN is not in 0..1")
+    // One that will not be interrupted is left behind.
+    let ended = 0
+    const stubborn = Effect.uninterruptible(Effect.as(Effect.sleep("200 millis"), decided(true))).pipe(
+      Effect.ensuring(Effect.sync(() => ended++))
+    )
+    expect((await reasons(perSample("x", () => stubborn, { timeout: "5 millis", concurrency: 3 })))[0]).toMatch(/5ms/)
+    expect(ended).toBe(0)
+    await Effect.runPromise(Effect.sleep("1 seconds"))
+    expect(ended).toBe(3)
+  })
+
+  test("what an untyped function says instead of an outcome fails, and so does a weight that is none", async () => {
+    const outcomeOf = async (f: RewardFunction) => (await Effect.runPromise(score([f, perSample("fine", () => decided(true))], 1)))[0]!
+    const satisfied = [undefined, 2, "1", 0].map((score) => ({ _tag: "Satisfied", score }))
+    const odd = [undefined, null, 0.5, "yes", {}, ...satisfied]
+    for (const value of odd) {
+      expect(await outcomeOf(perSample("odd", () => value as never))).toMatchObject({
+        value: undefined,
+        parts: [{ outcome: { _tag: "Failed", kind: "error" } }, {}]
+      })
+    }
+    expect(await outcomeOf(perBatch("odd", () => undefined as never))).toMatchObject({ value: undefined })
+    for (const weight of [NaN, -1, Infinity]) {
+      expect(await outcomeOf(perSample("odd", () => decided(true), { weight }))).toMatchObject({ value: undefined })
+    }
+  })
+
+  test("failures are counted by kind", async () => {
+    const rewards = await Effect.runPromise(score([
+      perConstraint(() => verifierChecker),
+      perConstraint((id) => id === "punctuation:no_comma" ? () => decided(true) : undefined),
+      perSample("throws", (s) => { if (s.answer.includes(",")) throw new Error("boom"); return decided(true) }),
+      perSample("sleeps", (s) => s.answer.includes("Nile") ? Effect.never : decided(true), { timeout: "5 millis" })
+    ], 1))
+    expect(failureCounts(rewards)).toEqual({ error: 1, timeout: 1, undecidable: 3 })
   })
 
   test("within the budget the run goes on; past it it stops, naming part and sample", async () => {
