@@ -8,7 +8,7 @@ const summaryOf = (project) => join(project, ".jest", "summary.json")
 /** Folders of the workspace's projects that have tests. */
 export const testedProjects = (root) => {
   const folders = ["packages", "apps"].flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(root, parent, name)))
-  return [...folders, join(root, "tools")].filter((folder) => {
+  return [...folders, join(root, "examples"), join(root, "tools")].filter((folder) => {
     const manifest = join(folder, "package.json")
     return existsSync(manifest) && readJson(manifest).scripts?.test !== undefined
   })
