@@ -24,6 +24,8 @@ export {
 } from "./Model.ts"
 export * from "./AdapterFolder.ts"
 export * from "./ClassifierHead.ts"
+export * from "./Export.ts"
+export { exportGraph, type ExportGraphOptions, type ExportType } from "./ExportGraph.ts"
 export * from "./Lora.ts"
 export { mergeAdapter } from "./MergeAdapter.ts"
 export { readWeights, type SaveWeightsOptions, writeWeights } from "./Weights.ts"

@@ -18,7 +18,7 @@ import {
 } from "./onnx_pb.ts"
 import { OnnxError } from "./OnnxError.ts"
 import { tensorProto } from "./TensorCodec.ts"
-import type { TensorData } from "./TensorData.ts"
+import { byteLengthOf, type TensorData } from "./TensorData.ts"
 
 export interface WriteOptions extends ModelOptions {
   /**
@@ -35,7 +35,11 @@ export interface WriteOptions extends ModelOptions {
 const alignment = 4096
 const longestInlineVector = 1024
 
-type Bytes = { readonly bytes: Uint8Array } | { readonly source: ExternalSource; readonly length: number }
+/** Bytes at hand or made when they are written, or a stretch of another file. */
+type Bytes = { readonly data: Pick<TensorData, "bytes">; readonly length: number } | {
+  readonly source: ExternalSource
+  readonly length: number
+}
 
 /** The layout of the external file: what lies at which offset. */
 class Plan {
@@ -50,10 +54,9 @@ class Plan {
   /** Reserves room for the bytes and returns the external_data entries that say where. */
   add(data: Bytes) {
     const offset = Math.ceil(this.size / alignment) * alignment
-    const length = "bytes" in data ? data.bytes.byteLength : data.length
     this.entries.push({ offset, data })
-    this.size = offset + length
-    return Object.entries({ location: this.location, offset: String(offset), length: String(length) })
+    this.size = offset + data.length
+    return Object.entries({ location: this.location, offset: String(offset), length: String(data.length) })
       .map(([key, value]) => create(StringStringEntryProtoSchema, { key, value }))
   }
 }
@@ -62,16 +65,19 @@ const isShapeLike = (dataType: number, dims: ReadonlyArray<number | bigint>): bo
   [elementTypeCode("int64"), elementTypeCode("int32")].includes(dataType) && dims.length <= 1 &&
   Number(dims[0] ?? 1) <= longestInlineVector
 
+/** Bytes that a tensor takes in a file; known from its type and dims, so that `bytes` may be made when it is written. */
+const storedBytes = (data: TensorData): number => byteLengthOf(data.type, data.dims) ?? data.bytes.byteLength
+
 const graphEncoder = (plan: Plan, threshold: number) => (data: TensorData, name: string): TensorProto => {
   const code = elementTypeCode(data.type)
-  const length = data instanceof ExternalTensor ? data.byteLength : data.bytes.byteLength
+  const length = storedBytes(data)
   if (data.type === "string" || length < threshold || isShapeLike(code, data.dims)) return tensorProto(data, name)
   return create(TensorProtoSchema, {
     name,
     dims: data.dims.map(BigInt),
     dataType: code,
     dataLocation: Location.EXTERNAL,
-    externalData: plan.add(data instanceof ExternalTensor ? { source: data.source, length } : { bytes: data.bytes })
+    externalData: plan.add(data instanceof ExternalTensor ? { source: data.source, length } : { data, length })
   })
 }
 
@@ -95,7 +101,7 @@ const externalize = (tensor: TensorProto, plan: Plan, threshold: number): Tensor
   const { rawData, ...rest } = tensor
   return Object.assign(Object.create(Object.getPrototypeOf(tensor)), rest, {
     dataLocation: Location.EXTERNAL,
-    externalData: plan.add({ bytes: rawData })
+    externalData: plan.add({ data: { bytes: rawData }, length: rawData.byteLength })
   })
 }
 
@@ -130,8 +136,8 @@ const writePlan = async (path: string, plan: Plan): Promise<void> => {
   try {
     await file.truncate(plan.size)
     for (const { data, offset } of plan.entries) {
-      if ("bytes" in data) {
-        await writeChunk(file, data.bytes, offset)
+      if ("data" in data) {
+        await writeChunk(file, data.data.bytes, offset)
         continue
       }
       let at = offset
@@ -160,11 +166,7 @@ const planned = (model: ModelProto | Graph, options: WriteOptions, location: str
 const bytesOf = (model: ModelProto | Graph): number => {
   if (!(model instanceof Graph)) return inlineBytes(model.graph)
   let sum = 0
-  for (const data of model.initializers.values()) {
-    sum += data instanceof ExternalTensor
-      ? data.byteLength
-      : data.bytes.byteLength
-  }
+  for (const data of model.initializers.values()) sum += storedBytes(data)
   return sum
 }
 
