@@ -20,17 +20,19 @@ export const negativeLogLikelihood = (
   temperature = 1
 ): number => mean(signed(margins, labels).map((m) => softplus(-m / temperature)))
 
-/** Temperatures that fitting may come to: beyond them, labels that the margins separate would send it to 0 or infinity. */
+/** Temperatures that fitting may come to. */
 export const temperatureBounds = [0.05, 20] as const
 
 /**
  * The temperature of the least negative log-likelihood, which is convex in 1 / temperature: bisection of its derivative.
- * 1 where there is nothing to fit.
+ * Labels are smoothed as by Platt (1999), (n + 1) / (n + 2) for the n true ones and 1 / (n + 2) for the n false ones: few labels
+ * that the margins happen to separate do not make the model certain. 1 where there is nothing to fit.
  */
 export const fitTemperature = (margins: ReadonlyArray<number>, labels: ReadonlyArray<boolean>): number => {
   if (margins.length === 0) return 1
-  const values = signed(margins, labels)
-  const slope = (beta: number) => -mean(values.map((m) => m * sigmoid(-m * beta)))
+  const positives = labels.filter(Boolean).length
+  const [yes, no] = [(positives + 1) / (positives + 2), 1 / (labels.length - positives + 2)]
+  const slope = (beta: number) => mean(margins.map((margin, i) => margin * (sigmoid(margin * beta) - (labels[i] ? yes : no))))
   let [low, high] = [1 / temperatureBounds[1], 1 / temperatureBounds[0]]
   for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2

@@ -22,12 +22,16 @@ describe("calibration", () => {
     const labels = margins.map((margin) => draw.chance(sigmoid(margin / 3)))
     const t = fitTemperature(margins, labels)
     const at = (x: number) => negativeLogLikelihood(margins, labels, x)
-    expect(at(t)).toBeLessThanOrEqual(Math.min(at(t * 1.001), at(t / 1.001)))
+    // The smoothing of the labels moves the minimum by less than this at this count.
+    expect(at(t)).toBeLessThanOrEqual(Math.min(at(t * 1.02), at(t / 1.02)))
     expect(classifierReport(margins, labels, t).ece).toBeLessThan(0.3 * classifierReport(margins, labels, 1).ece)
   })
 
-  test("margins that separate the labels stay within bounds; nothing to fit is 1", () => {
-    expect(fitTemperature([3, -2], [true, false])).toBeCloseTo(temperatureBounds[0], 9)
+  test("labels that the margins separate leave doubt, less with more of them; reversed ones end at the bound", () => {
+    // One label each way: targets 2/3 and 1/3, so sigmoid(margin / t) = 2/3 at margin / t = log 2.
+    expect(fitTemperature([3, -3], [true, false])).toBeCloseTo(3 / Math.log(2), 9)
+    const many = (n: number) => fitTemperature([...Array(n).fill(3), ...Array(n).fill(-3)], [...Array(n).fill(true), ...Array(n).fill(false)])
+    expect(many(100)).toBeCloseTo(3 / Math.log(101), 9)
     expect(fitTemperature([3, -2], [false, true])).toBeCloseTo(temperatureBounds[1], 9)
     expect(fitTemperature([], [])).toBe(1)
   })
