@@ -1,5 +1,6 @@
 import { Command } from "effect/cli"
 import { artifacts } from "./commands/Artifacts.ts"
+import { curriculum } from "./commands/Curriculum.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { evaluateCommand } from "./commands/Eval.ts"
 import { explain } from "./commands/Explain.ts"
@@ -11,6 +12,6 @@ import { Debug, Json } from "./Flags.ts"
 
 export const cli = Command.make("ifrl").pipe(
   Command.withDescription("Train language models to follow instructions"),
-  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, doctor, showConfig, explain]),
+  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, curriculum, doctor, showConfig, explain]),
   Command.withGlobalFlags([Json, Debug])
 )
