@@ -5,6 +5,7 @@ import { doctor } from "./commands/Doctor.ts"
 import { evaluateCommand } from "./commands/Eval.ts"
 import { explain } from "./commands/Explain.ts"
 import { generate } from "./commands/Generate.ts"
+import { reward } from "./commands/Reward.ts"
 import { sft } from "./commands/Sft.ts"
 import { showConfig } from "./commands/ShowConfig.ts"
 import { train } from "./commands/Train.ts"
@@ -12,6 +13,6 @@ import { Debug, Json } from "./Flags.ts"
 
 export const cli = Command.make("ifrl").pipe(
   Command.withDescription("Train language models to follow instructions"),
-  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, curriculum, doctor, showConfig, explain]),
+  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, curriculum, reward, doctor, showConfig, explain]),
   Command.withGlobalFlags([Json, Debug])
 )

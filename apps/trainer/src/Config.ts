@@ -34,7 +34,7 @@ const Run = Schema.Struct({
 })
 
 const Model = Schema.Struct({
-  path: field(Schema.String, embedded, "Hugging Face model folder, or embedded for the model that ships with ifrl."),
+  path: field(Schema.String, embedded, "Model folder, owner/name[@revision] of the Hugging Face Hub, or embedded for the model that ships with ifrl."),
   maxLength: field(count, 0, "Longest sequence, prompt and completion, in tokens; 0 for what the model was made for, at most 4,096."),
   threads: field(count, 0, "Threads of one run of the model; 0 for one a core."),
   fresh: field(
@@ -209,7 +209,7 @@ const Pairs = Schema.Struct({
   ...PairsConfig.fields,
   prompts: field(count, 0, "Prompts with soft constraints that pairs are made from, in prompts; 0 for all."),
   temperature: field(nonNegative, 1, "Sampling temperature of the responses."),
-  withoutTypes: field(Schema.Array(Schema.String), [], "Ids of soft constraints that no pair is made for, to measure on types never trained on.")
+  without: field(Schema.Array(Schema.String), [], "Ids or texts of soft constraints that no pair is made for, to measure on constraints never trained on.")
 })
 
 const RewardModel = Schema.Struct({

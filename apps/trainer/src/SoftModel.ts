@@ -1,6 +1,6 @@
 // From the policy to the reward model of soft constraints: pairs of its own answers, a classifier on them, both kept in a
 // folder. Where the embedded world knows the truth, the pairs are measured against it; nothing is trained on it.
-import type { PromptRow } from "@ifrl/curriculum"
+import { isSoft, type PromptRow } from "@ifrl/curriculum"
 import { loadModel, type Model } from "@ifrl/models"
 import {
   generatePairs, loadRewardModel, type PairStep, type RewardModelCard, type RewardModelResult, saveRewardModel, type SoftPair, trainRewardModel, writePairs
@@ -43,9 +43,11 @@ const labelTruth = (rows: ReadonlyArray<PromptRow>, pairs: ReadonlyArray<SoftPai
   return known.length === 0 ? undefined : { positives: share(known.map(({ yes }) => yes)), negatives: share(known.map(({ no }) => !no)) }
 }
 
-/** The rows that pairs are made from: those with a soft constraint of a type that is not left out. */
-const pairRows = (rows: ReadonlyArray<PromptRow>, { pairs: { prompts, withoutTypes } }: Config) => {
-  const soft = rows.filter((row) => row.instruction_id_list.some((id) => id.startsWith("soft:") && !withoutTypes.includes(id)))
+/** The rows that pairs are made from: those with a soft constraint that is not left out. */
+const pairRows = (rows: ReadonlyArray<PromptRow>, { pairs: { prompts, without } }: Config) => {
+  const soft = rows.filter((row) =>
+    row.instruction_id_list.some((id, i) => isSoft(id) && !without.includes(id) && !without.includes(row.constraints[i] ?? ""))
+  )
   return prompts > 0 ? soft.slice(0, prompts) : soft
 }
 
@@ -74,7 +76,7 @@ export const trainSoftModel = Effect.fn("trainSoftModel")(function*(
     encode: encoder.encode,
     answerOf: ({ tokens }) => answerOf(encoder.decode(tokens), config.reward.thought)
   }).pipe(Effect.provide(Rollout.layer({ model, rows: config.rollout.rows, maxLength: maxLengthOf(config, model) })))
-  const pairs = generated.filter(({ type }) => !config.pairs.withoutTypes.includes(type))
+  const pairs = generated.filter(({ constraint, type }) => !config.pairs.without.some((left) => left === type || left === constraint))
   yield* writePairs(path.join(directory, "pairs.jsonl"), pairs)
   const base = config.rewardModel.base === "" ? config.model.path : config.rewardModel.base
   const result = yield* trainRewardModel({

@@ -57,7 +57,8 @@ const sample = Effect.fnUntraced(function*(options: GrpoOptions, step: number, r
     id: `${rows[Math.floor(i / G)]!.id}#${completion.index}`,
     row: rows[Math.floor(i / G)]!,
     text: texts[i]!,
-    answer: options.answerOf(texts[i]!)
+    answer: options.answerOf(texts[i]!),
+    completion: { tokens: completion.tokens, logProbs: completion.logProbs }
   }))
   const scored = yield* rewards.score(samples)
   const judged = yield* Clock.currentTimeMillis

@@ -9,7 +9,7 @@ import { readConfig } from "../ConfigSource.ts"
 import { Display } from "../Display.ts"
 import { configFlags, Json, sourceOf } from "../Flags.ts"
 import { machineSpeed } from "../MachineSpeed.ts"
-import { embeddedConfig, modelDirectory, readModelSize } from "../ModelFolder.ts"
+import { embeddedConfig, fetchModel, modelDirectory, readModelSize } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { type Assumptions, type ModelSize, printUnits, type Units, unitsJson } from "../Units.ts"
@@ -82,6 +82,7 @@ export const runHandler =
       const shipped = options.embedded === true && source.preset === undefined && !named.some((key) => /^model\.path\b/.test(key)) ? embeddedConfig() : undefined
       const file = resume === undefined ? source.file ?? shipped : path.join(resume, "config.json")
       const config = yield* readConfig({ ...source, file })
+      yield* fetchModel(config.model.path, { weights: !input["dry-run"] })
       if (input["dry-run"]) return yield* dryRun(config, options.units)
 
       const run = Effect.gen(function*() {
@@ -95,7 +96,7 @@ export const runHandler =
         yield* folder.writeSummary(result.summary)
         yield* printResult(result.summary, result.text)
       })
-      yield* run.pipe(Effect.provide(Layer.mergeAll(RunFolder.layer(name, config, resume), Display.layer({ json: yield* Json }))))
+      yield* run.pipe(Effect.provide(Layer.mergeAll(RunFolder.layer(name.replaceAll(" ", "-"), config, resume), Display.layer({ json: yield* Json }))))
     })
 
 export const runCommand = <const Name extends string, E, R>(name: Name, options: RunCommandOptions<E, R>) =>

@@ -5,3 +5,4 @@ export { softTruth, softTypes, type SoftType, type SoftValue } from "./SoftTypes
 export { type Domain, domains, isDomain, type Task, tasks } from "./Tasks.ts"
 export { factWords, type Topic, topics } from "./Topics.ts"
 export * from "./World.ts"
+export * from "./SoftGroups.ts"

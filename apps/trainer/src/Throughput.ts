@@ -1,0 +1,86 @@
+// How much one phase saves: the same pairs scored by one request at a time over HTTP, as the paper's released trainer does,
+// one at a time in the process, and all at once, by the same model on the same machine, in turn.
+import type { AgreementGroup } from "@ifrl/bench"
+import { predictRoutes, RewardModel, type RewardPair } from "@ifrl/reward"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Clock, Effect, Layer } from "effect"
+import { FetchHttpClient, HttpBody, HttpClient, HttpRouter, HttpServer } from "effect/http"
+import { createServer } from "node:http"
+
+export interface Throughput {
+  readonly pairs: number
+  /** Different ones among them: the others are scored once in a phase. */
+  readonly distinct: number
+  /** Milliseconds for all pairs, the median of the rounds. */
+  readonly milliseconds: { readonly requests: number; readonly oneByOne: number; readonly phase: number; readonly batchRequest: number }
+  /** Requests one at a time over one phase. */
+  readonly speedUp: number
+}
+
+const rounds = 3
+
+const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const began = yield* Clock.currentTimeMillis
+    yield* effect
+    return (yield* Clock.currentTimeMillis) - began
+  })
+
+/** Times the first `count` couples of response and constraint of the groups, repeated where there are fewer. */
+export const measureThroughput = Effect.fn("measureThroughput")(function*(
+  directory: string,
+  groups: ReadonlyArray<AgreementGroup>,
+  count: number
+) {
+  const all = groups.flatMap(({ constraints, instruction, responses }) =>
+    responses.flatMap(({ text }) => constraints.map((constraint): RewardPair => ({ constraint, response: text, instruction })))
+  )
+  const pairs = Array.from({ length: count }, (_, i) => all[i % all.length]!)
+  const model = RewardModel.layer(directory, { cacheSize: 0 })
+  const server = HttpRouter.serve(predictRoutes, { disableListenLog: true, disableLogger: true }).pipe(
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 })),
+    Layer.provideMerge(model)
+  )
+  return yield* Effect.gen(function*() {
+    const { score } = yield* RewardModel
+    const client = yield* HttpClient.HttpClient
+    const { address } = yield* HttpServer.HttpServer
+    const port = address._tag === "UnixPathAddress" ? 0 : address.port
+    const post = (path: string, body: unknown) =>
+      client.post(`http://127.0.0.1:${port}${path}`, { body: HttpBody.jsonUnsafe(body) }).pipe(Effect.flatMap((response) => response.json))
+    const asked = ({ constraint, response }: RewardPair) => ({ question: constraint, answer: response })
+    const tasks: Readonly<Record<keyof Throughput["milliseconds"], Effect.Effect<unknown, unknown>>> = {
+      requests: Effect.forEach(pairs, (pair) => post("/predict", asked(pair)), { discard: true }),
+      oneByOne: Effect.forEach(pairs, (pair) => score([pair]), { discard: true }),
+      phase: score(pairs),
+      batchRequest: post("/predict/batch", { pairs: pairs.map(asked) })
+    }
+    const times = { requests: [] as Array<number>, oneByOne: [] as Array<number>, phase: [] as Array<number>, batchRequest: [] as Array<number> }
+    for (let round = 0; round <= rounds; round++) {
+      for (const name of Object.keys(tasks) as Array<keyof typeof tasks>) {
+        const spent = yield* timed(tasks[name])
+        // The first round warms up.
+        if (round > 0) times[name].push(spent)
+      }
+    }
+    const milliseconds = {
+      requests: median(times.requests),
+      oneByOne: median(times.oneByOne),
+      phase: median(times.phase),
+      batchRequest: median(times.batchRequest)
+    }
+    return {
+      pairs: count,
+      distinct: new Set(pairs.map((pair) => JSON.stringify(asked(pair)))).size,
+      milliseconds,
+      speedUp: milliseconds.requests / milliseconds.phase
+    } satisfies Throughput
+  }).pipe(Effect.provide(Layer.merge(server, FetchHttpClient.layer)))
+})
+
+export const printThroughput = ({ distinct, milliseconds, pairs, speedUp }: Throughput): string =>
+  `${pairs} pairs (${distinct} different): one request at a time ${milliseconds.requests.toFixed(0)} ms, one at a time in the process ` +
+  `${milliseconds.oneByOne.toFixed(0)} ms, one batch request ${milliseconds.batchRequest.toFixed(0)} ms, one phase ${milliseconds.phase.toFixed(0)} ms: ` +
+  `${speedUp.toFixed(1)} times the requests`

@@ -1,0 +1,135 @@
+// `ifrl reward eval`: how well judges of soft constraints agree with labels: the reward model, a chat model behind any
+// OpenAI-compatible endpoint, the policy itself. Without labels of yours, on the embedded world, whose truth is known.
+import {
+  type Agreement, type AgreementGroup, chatJudge, measureAgreement, policyJudge, printAgreements, readGroups, rewardModelAsJudge
+} from "@ifrl/bench"
+import { ChatEndpoint, ChatEndpointConfig } from "@ifrl/curriculum"
+import { loadModel } from "@ifrl/models"
+import { RewardModel } from "@ifrl/reward"
+import { Rollout } from "@ifrl/rollout"
+import { Runtime } from "@ifrl/runtime"
+import { Effect, Option, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { CommandError } from "../CommandError.ts"
+import type { Config } from "../Config.ts"
+import { readConfig } from "../ConfigSource.ts"
+import { configFlags, sourceOf } from "../Flags.ts"
+import { embeddedConfig, modelDirectory } from "../ModelFolder.ts"
+import { printResult } from "../Output.ts"
+import { maxLengthOf } from "../Session.ts"
+import { policyGroups, writtenGroups } from "../SoftAgreement.ts"
+import { measureThroughput, printThroughput } from "../Throughput.ts"
+
+const flags = {
+  ...configFlags,
+  "reward-model": Flag.String("reward-model").pipe(Flag.withDescription("Reward model folder to measure"), Flag.optional),
+  labels: Flag.String("labels").pipe(
+    Flag.withDescription("JSONL of groups { id, instruction, constraints, responses: [{ text, followed }] }"),
+    Flag.optional
+  ),
+  groups: Flag.Int("groups").pipe(Flag.withDefault(50), Flag.withDescription("Groups of each kind from the embedded world, without --labels")),
+  policy: Flag.Boolean("policy").pipe(Flag.withDefault(false), Flag.withDescription("Measure the model of --model as its own judge too")),
+  url: Flag.String("url").pipe(Flag.withDescription("Base URL of a chat endpoint to measure as a judge, up to /v1"), Flag.optional),
+  judge: Flag.String("judge").pipe(Flag.withDescription("Name of the endpoint's model"), Flag.optional),
+  cache: Flag.String("cache").pipe(Flag.withDefault(""), Flag.withDescription("Folder that keeps the endpoint's replies")),
+  "judge-tokens": Flag.Int("judge-tokens").pipe(
+    Flag.withDefault(1024),
+    Flag.withDescription("Longest reply of a judge that writes, its thought included, in tokens")
+  ),
+  throughput: Flag.Int("throughput").pipe(
+    Flag.withDefault(0),
+    Flag.withDescription("Time as many pairs in one phase against one request at a time over HTTP; 0 for no timing")
+  )
+}
+
+type Input = Command.Command.Config.Infer<typeof flags>
+
+const groupsOf = Effect.fnUntraced(function*(input: Input, config: Config) {
+  if (Option.isSome(input.labels)) return { labels: yield* readGroups(input.labels.value) }
+  const model = yield* loadModel(modelDirectory(config.model.path))
+  return {
+    written: writtenGroups(input.groups, config.pairs.without),
+    policy: yield* Effect.scoped(policyGroups(config, model, input.groups))
+  }
+})
+
+const judgesOf = (input: Input, config: Config, groups: ReadonlyArray<AgreementGroup>) =>
+  Effect.gen(function*() {
+    const results: Array<Agreement> = []
+    if (Option.isSome(input["reward-model"])) {
+      results.push(
+        yield* rewardModelAsJudge.pipe(
+          Effect.flatMap((judge) => measureAgreement(groups, { ...judge, name: "reward model" })),
+          // Nothing is remembered, so that the seconds are those of reading.
+          Effect.provide(RewardModel.layer(input["reward-model"].value, { cacheSize: 0 }))
+        )
+      )
+    }
+    if (Option.isSome(input.url)) {
+      const endpoint = yield* Schema.decodeUnknownEffect(ChatEndpointConfig)({
+        url: input.url.value,
+        model: Option.getOrElse(input.judge, () => "default"),
+        cache: input.cache
+      }).pipe(Effect.mapError((cause) =>
+        new CommandError({ operation: "reward eval", subject: "--url", reason: cause.message, remedy: "give the endpoint's base URL", cause })
+      ))
+      results.push(
+        yield* chatJudge({ maxTokens: input["judge-tokens"] }).pipe(
+          Effect.flatMap((judge) => measureAgreement(groups, judge)),
+          Effect.provide(ChatEndpoint.layer(endpoint))
+        )
+      )
+    }
+    if (input.policy) {
+      const model = yield* loadModel(modelDirectory(config.model.path))
+      const encode = (content: string) =>
+        Effect.sync(() => model.tokenizer.applyChatTemplate([{ role: "user", content }], { addGenerationPrompt: true }))
+      results.push(
+        yield* policyJudge({
+          name: "policy",
+          maxTokens: Math.min(input["judge-tokens"], config.rollout.maxTokens),
+          encode,
+          decode: (tokens) => model.tokenizer.decode(tokens, { skipSpecial: true }),
+          sampling: { stopTokens: model.tokenizer.eosIds }
+        }).pipe(
+          Effect.flatMap((judge) => measureAgreement(groups, judge)),
+          Effect.provide(Rollout.layer({ model, rows: config.rollout.rows, maxLength: maxLengthOf(config, model) }))
+        )
+      )
+    }
+    return results
+  })
+
+export const rewardEval = Command.make("eval", flags, (input) =>
+  Effect.gen(function*() {
+    const source = sourceOf(input)
+    const config = yield* readConfig({ ...source, file: source.file ?? embeddedConfig() })
+    if (Option.isNone(input["reward-model"]) && Option.isNone(input.url) && !input.policy) {
+      return yield* new CommandError({
+        operation: "reward eval",
+        subject: "judges",
+        reason: "there is none to measure",
+        remedy: "name a reward model (--reward-model), an endpoint (--url) or the policy (--policy)"
+      })
+    }
+    const sets = Object.entries(yield* groupsOf(input, config)) as ReadonlyArray<readonly [string, ReadonlyArray<AgreementGroup>]>
+    const results = yield* Effect.forEach(sets, ([name, groups]) =>
+      Effect.scoped(judgesOf(input, config, groups)).pipe(Effect.map((agreements) => [name, agreements] as const)))
+    const throughput = input.throughput > 0 && Option.isSome(input["reward-model"])
+      ? yield* Effect.scoped(measureThroughput(input["reward-model"].value, sets.flatMap(([, groups]) => groups), input.throughput))
+      : undefined
+    const text = [
+      ...results.map(([name, agreements]) => `${name}\n${printAgreements(agreements)}${byType(agreements)}`),
+      ...(throughput === undefined ? [] : [printThroughput(throughput)])
+    ].join("\n\n")
+    yield* printResult({ ...Object.fromEntries(results), ...(throughput !== undefined && { throughput }) }, text)
+  }).pipe(Effect.provide(Runtime.layer({})))).pipe(
+    Command.withDescription("Agreement of judges of soft constraints with labels")
+  )
+
+const byType = (agreements: ReadonlyArray<Agreement>): string =>
+  agreements.flatMap(({ byType, judge }) =>
+    Object.entries(byType).map(([type, { accuracy, auc, judgements }]) =>
+      `\n  ${judge}, ${type}: accuracy ${accuracy.toFixed(3)}, AUC ${auc.toFixed(3)} (${judgements})`
+    )
+  ).join("")
