@@ -19,7 +19,7 @@ export const Debug = GlobalFlag.Setting("debug")({
 
 const named = {
   name: Flag.String("name").pipe(Flag.withDescription("Name of the run's folder"), Flag.optional),
-  model: Flag.String("model").pipe(Flag.withDescription("Hugging Face model folder"), Flag.optional),
+  model: Flag.String("model").pipe(Flag.withDescription("Model folder, or owner/name[@revision] of the Hugging Face Hub"), Flag.optional),
   prompts: Flag.String("prompts").pipe(Flag.withDescription("Training prompts, JSONL"), Flag.optional),
   steps: Flag.Int("steps").pipe(Flag.withDescription("Steps of the run"), Flag.optional),
   seed: Flag.Int("seed").pipe(Flag.withDescription("Seed of everything random"), Flag.optional),

@@ -1,14 +1,43 @@
-// What a model folder says of itself without its weights being read.
-import { loadConfig, loadTokenizer, parameterCount, readSafetensorsHeader } from "@ifrl/models"
+// Where the model is that a config or flag names, and what a model folder says of itself without its weights being read.
+import { downloadModel, isHubId, loadConfig, loadTokenizer, parameterCount, readSafetensorsHeader } from "@ifrl/models"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
 import { CommandError } from "./CommandError.ts"
 import { embedded } from "./Config.ts"
+import { downloadBar } from "./DownloadBar.ts"
 import type { ModelSize } from "./Units.ts"
 
-/** The folder that a config or flag names; `embedded` is the model that ships with this package. */
+/** Folders of the models of the Hub that this process has asked for, by the names that it asked for. */
+const fetched = new Map<string, string>()
+
+/**
+ * The folder that a config or flag names; `embedded` is the model that ships with this package. A model of the Hub has
+ * to have been fetched before.
+ */
 export const modelDirectory = (path: string): string =>
-  path === embedded ? fileURLToPath(new URL("../models/embedded", import.meta.url)) : path
+  path === embedded ? fileURLToPath(new URL("../models/embedded", import.meta.url)) : fetched.get(path) ?? path
+
+export interface FetchOptions {
+  /** Also the weights, true by default. */
+  readonly weights?: boolean
+}
+
+/**
+ * Sees to it that `modelDirectory` finds a model. What is no folder here and has the form `owner/name` or
+ * `owner/name@revision` is fetched from the Hugging Face Hub, or taken from its cache.
+ */
+export const fetchModel = Effect.fn("fetchModel")(function*(name: string, options: FetchOptions = {}) {
+  const fs = yield* FileSystem.FileSystem
+  const [id = "", revision] = name.split("@")
+  if (name === embedded || !isHubId(id) || (yield* fs.exists(name))) return
+  const bar = downloadBar(name)
+  const folder = yield* downloadModel(id, {
+    ...options,
+    ...(revision === undefined ? {} : { revision }),
+    onProgress: bar.onProgress
+  }).pipe(Effect.ensuring(bar.end))
+  fetched.set(name, folder)
+})
 
 /** The config that makes a run of what ships with this package: the embedded model on the embedded world. */
 export const embeddedConfig = (): string => fileURLToPath(new URL("../configs/embedded.yaml", import.meta.url))

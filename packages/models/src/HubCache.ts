@@ -105,14 +105,14 @@ export class HubCache {
     )
   }
 
-  /** The folder of a snapshot if it holds a whole model, else the name of the first file that it lacks. */
-  readonly whole = Effect.fnUntraced({ self: this as HubCache }, function*(commit: string) {
+  /** The folder of a snapshot if it holds a whole model (or all but its weights), else the name of the first file that it lacks. */
+  readonly whole = Effect.fnUntraced({ self: this as HubCache }, function*(commit: string, weights: boolean) {
     const folder = this.snapshot(commit)
     const has = (name: string) => this.has(this.#path.join(folder, name))
     const needed = ["config.json", "tokenizer.json", "tokenizer_config.json"]
-    if (!(yield* has(singleFile))) {
-      needed.push(indexFile)
-      if (yield* has(indexFile)) {
+    if (weights && !(yield* has(singleFile))) {
+      if (!(yield* has(indexFile))) needed.push(singleFile)
+      else {
         const index = readJson(this.#path.join(folder, indexFile), "Remove it from the cache and fetch it again")
         needed.push(...shardsOf(yield* index.pipe(Effect.provideService(FileSystem.FileSystem, this.#fs))))
       }

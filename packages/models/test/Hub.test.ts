@@ -101,6 +101,16 @@ describe("downloadModel", () => {
       expect(hub.log).toEqual([])
     }))
 
+  test("without weights, when only the config is asked for", () =>
+    withHub({}, async (hub, _, options) => {
+      const folder = await run(download({ ...options, weights: false }))
+      expect(await readdir(folder)).not.toContain("model.safetensors")
+      expect(hub.log.some((line) => line.includes("/model.safetensors"))).toBe(false)
+      const offline = { ...options, environment: { ...options.environment!, offline: true } }
+      expect(await run(download({ ...offline, weights: false }))).toBe(folder)
+      expect((await failure(download(offline))).message).toMatch(/lacks model\.safetensors of/)
+    }))
+
   test("shards by their index, and no file that a model isn't made of", () =>
     withHub({ files: sharded }, async (_, __, options) => {
       const folder = await run(download({ ...options, revision: "v1" }))

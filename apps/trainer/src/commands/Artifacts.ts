@@ -5,7 +5,7 @@ import { Effect, FileSystem, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { readConfig } from "../ConfigSource.ts"
 import { configFlags, sourceOf } from "../Flags.ts"
-import { modelDirectory } from "../ModelFolder.ts"
+import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { trainingArtifacts } from "../TrainingArtifacts.ts"
 
@@ -30,6 +30,7 @@ export const artifacts = Command.make("artifacts", {
   Effect.gen(function*() {
     const path = yield* Path.Path
     const config = yield* readConfig(sourceOf(input))
+    yield* fetchModel(config.model.path, { weights: checkpoint })
     const directory = modelDirectory(config.model.path)
     const decoder = yield* loadConfig(directory)
     const made = trainingArtifacts(config, decoder, loss)

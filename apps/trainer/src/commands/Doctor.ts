@@ -5,7 +5,7 @@ import { Command, Flag } from "effect/cli"
 import { availableParallelism, freemem, totalmem } from "node:os"
 import { CommandError } from "../CommandError.ts"
 import { machineSpeed } from "../MachineSpeed.ts"
-import { modelDirectory, readModelSize, readTokenizer, readWeightHeaders } from "../ModelFolder.ts"
+import { fetchModel, modelDirectory, readModelSize, readTokenizer, readWeightHeaders } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 /** One thing that was looked at. */
@@ -90,10 +90,11 @@ const print = (checks: ReadonlyArray<Check>) =>
   checks.map(({ detail, name, ok }) => `${ok ? "ok    " : "FAILED"}  ${name.padEnd(12)} ${detail}`).join("\n")
 
 export const doctor = Command.make("doctor", {
-  model: Flag.String("model").pipe(Flag.withDescription("Hugging Face model folder to look at"), Flag.optional)
+  model: Flag.String("model").pipe(Flag.withDescription("Model folder to look at, or owner/name[@revision] of the Hugging Face Hub"), Flag.optional)
 }, ({ model }) =>
   Effect.gen(function*() {
     const path = yield* Path.Path
+    if (Option.isSome(model)) yield* fetchModel(model.value)
     const directory = Option.getOrUndefined(Option.map(model, (name) => path.resolve(modelDirectory(name))))
     const checks = yield* examine(directory)
     const failed = checks.filter(({ ok }) => !ok)

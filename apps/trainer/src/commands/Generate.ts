@@ -7,11 +7,11 @@ import { Command, Flag } from "effect/cli"
 import { CommandError } from "../CommandError.ts"
 import { embedded } from "../Config.ts"
 import { Json } from "../Flags.ts"
-import { hasChatTemplate, modelDirectory } from "../ModelFolder.ts"
+import { fetchModel, hasChatTemplate, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 const flags = {
-  model: Flag.String("model").pipe(Flag.withDefault(embedded), Flag.withDescription("Hugging Face model folder")),
+  model: Flag.String("model").pipe(Flag.withDefault(embedded), Flag.withDescription("Model folder, or owner/name[@revision] of the Hugging Face Hub")),
   prompt: Flag.String("prompt").pipe(Flag.withDescription("The user's message, or the text to go on from under --raw")),
   system: Flag.String("system").pipe(Flag.withDefault(""), Flag.withDescription("System message")),
   raw: Flag.Boolean("raw").pipe(
@@ -58,6 +58,7 @@ export const generate = Command.make("generate", flags, (input) =>
   Effect.gen(function*() {
     const json = yield* Json
     const terminal = yield* Terminal.Terminal
+    yield* fetchModel(input.model)
     const model = yield* loadModel(modelDirectory(input.model))
     const promptTokens = yield* encodePrompt(model, input)
     const request = { id: "prompt", promptTokens, maxTokens: input.maxTokens, key: { seed: input.seed, step: 0 } }
