@@ -1,7 +1,7 @@
 // What one step of GRPO looked like, under the names of TRL's GRPOTrainer where TRL has one, else of verl; `verlNames` gives
 // verl's own names beside them. A metric that has nothing to be computed from is left out.
 import type { PromptRow } from "@ifrl/curriculum"
-import { type Reward, scoreOf } from "@ifrl/reward"
+import { failureCounts, type Reward, scoreOf } from "@ifrl/reward"
 import type { Completion } from "@ifrl/rollout"
 import type { BatchOutputs, MetricRecord, MicroBatch } from "@ifrl/train"
 import type { Episode } from "./Grpo.ts"
@@ -79,6 +79,7 @@ export const rewardMetrics = (rewards: ReadonlyArray<Reward>): MetricRecord => {
     "rewards/format/mean": mean(rewards.map((r) => r.formatted ? 1 : 0)),
     "rewards/undecided": rewards.length - values.length,
     "rewards/failed_parts": failed,
+    ...Object.fromEntries(Object.entries(failureCounts(rewards)).map(([kind, count]) => [`rewards/failed_parts/${kind}`, count])),
     "rewards/abstained_parts": abstained,
     ...Object.fromEntries([...byPart].flatMap(([name, scores]) => [
       [`rewards/${name}/mean`, mean(scores)],

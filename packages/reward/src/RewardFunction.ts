@@ -1,7 +1,7 @@
 // A reward function looks at one completion, or at a batch of them, and gives outcomes. It may be a plain function or
 // an Effect; what it throws, fails with or takes too long over becomes a `Failed` outcome, never a number.
 import type { PromptRow } from "@ifrl/curriculum"
-import { Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber, Predicate } from "effect"
 import type { RewardPart } from "./Aggregation.ts"
 import { checkedOutcome, type Failed, failed, type Outcome } from "./Outcome.ts"
 
@@ -35,14 +35,6 @@ export interface RewardFunctionOptions {
 
 type Judgement<A, R> = A | Promise<A> | Effect.Effect<A, unknown, R>
 
-const run = <A, R>(judge: () => Judgement<A, R>): Effect.Effect<A, unknown, R> =>
-  Effect.suspend(() => {
-    const result = judge()
-    return Effect.isEffect(result)
-      ? result as Effect.Effect<A, unknown, R>
-      : Effect.tryPromise({ try: () => Promise.resolve(result as A | Promise<A>), catch: (cause) => cause })
-  })
-
 const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 /** What the judge says, or its failure. A judge that will not be interrupted is left behind when its time is up. */
@@ -51,17 +43,28 @@ const guarded = <A, R>(
   timeout: Duration.Input | undefined,
   otherwise: (failure: Failed) => A
 ): Effect.Effect<A, never, R> => {
-  const attempt = run(judge).pipe(
-    Effect.catchDefect((defect) => Effect.fail(defect)),
-    Effect.catch((cause) => Effect.succeed(otherwise(failed(reasonOf(cause)))))
-  )
-  if (timeout === undefined) return attempt
-  const late = failed(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`, "timeout")
-  return Effect.flatMap(Effect.forkDetach(attempt), (fiber) =>
-    Fiber.join(fiber).pipe(
-      Effect.onInterrupt(() => Effect.forkDetach(Fiber.interrupt(fiber))),
-      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed(otherwise(late)) })
-    ))
+  const caught = (attempt: Effect.Effect<A, unknown, R>): Effect.Effect<A, never, R> =>
+    attempt.pipe(
+      Effect.catchDefect((defect) => Effect.fail(defect)),
+      Effect.catch((cause) => Effect.succeed(otherwise(failed(reasonOf(cause)))))
+    )
+  const timed = (attempt: Effect.Effect<A, unknown, R>): Effect.Effect<A, never, R> => {
+    if (timeout === undefined) return caught(attempt)
+    const late = failed(`no answer within ${Duration.format(Duration.fromInputUnsafe(timeout))}`, "timeout")
+    return Effect.flatMap(Effect.forkDetach(caught(attempt)), (fiber) =>
+      Fiber.join(fiber).pipe(
+        Effect.onInterrupt(() => Effect.forkDetach(Fiber.interrupt(fiber))),
+        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed(otherwise(late)) })
+      ))
+  }
+  return caught(Effect.suspend(() => {
+    const result = judge()
+    if (Effect.isEffect(result)) return timed(result as Effect.Effect<A, unknown, R>)
+    // A plain value is there already.
+    return Predicate.isPromiseLike(result)
+      ? timed(Effect.tryPromise({ try: () => Promise.resolve(result as PromiseLike<A>), catch: (cause) => cause }))
+      : Effect.succeed(result as A)
+  }))
 }
 
 /** One part, or the failure that a weight or an outcome that is none makes of it. */
