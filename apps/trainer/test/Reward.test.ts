@@ -1,0 +1,89 @@
+// `ifrl reward` on a classifier with a fresh head: what it prints and what it refuses; and the groups it is measured on.
+import { NodeServices } from "@effect/platform-node"
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
+import { classifierOn, loadModel } from "@ifrl/models"
+import { classLabels, type RewardModelCard, rewardTemplates, saveRewardModel } from "@ifrl/reward"
+import { Effect, Layer } from "effect"
+import { Command } from "effect/cli"
+import { TestConsole } from "effect/testing"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { cli } from "../src/index.ts"
+import { writtenGroups } from "../src/SoftAgreement.ts"
+import { writeTinyModel } from "./TinyModel.ts"
+
+const run = (...args: ReadonlyArray<string>) =>
+  Effect.runPromise(
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(args))
+      return { exit, output: yield* TestConsole.logLines }
+    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
+  )
+
+const report = { examples: 1, accuracy: 1, auc: 1, negativeLogLikelihood: 0, ece: 0 }
+const card: RewardModelCard = {
+  format: "ifrl-reward-model",
+  version: 1,
+  template: rewardTemplates.constraint,
+  maxLength: 128,
+  temperature: 1,
+  base: "tiny",
+  policy: "tiny",
+  pairs: "",
+  heldOut: { uncalibrated: report, calibrated: report }
+}
+
+let folder = ""
+const at = (name: string) => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ifrl-reward-"))
+  await writeTinyModel(at("base"))
+  await Effect.runPromise(
+    Effect.gen(function*() {
+      const classifier = classifierOn(yield* loadModel(at("base")), { labels: classLabels, seed: 3 })
+      yield* saveRewardModel(at("reward"), { classifier, card })
+    }).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer)))
+  )
+  await writeFile(at("pairs.jsonl"), [
+    { constraint: "be sad", response: "the sea" }, { constraint: "be glad", response: "the sea" }, { constraint: "be sad", response: "the sea" }
+  ].map((pair) => JSON.stringify(pair)).join("\n"))
+  await writeFile(at("broken.jsonl"), "{\"constraint\": \"be sad\"}\n")
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe("ifrl reward score", () => {
+  test("prints one probability a pair, equal ones for equal pairs", async () => {
+    const { output } = await run("reward", "score", "--model", at("reward"), "--pairs", at("pairs.jsonl"))
+    expect(output).toHaveLength(3)
+    expect(output.every((line) => /^0\.\d{6}$/.test(String(line)))).toBe(true)
+    expect(output[2]).toBe(output[0])
+    expect(output[1]).not.toBe(output[0])
+    const json = await run("reward", "score", "--model", at("reward"), "--pairs", at("pairs.jsonl"), "--json")
+    expect((JSON.parse(String(json.output[0])) as { scores: Array<number> }).scores.map((p) => p.toFixed(6))).toEqual(output)
+  })
+
+  test.each([
+    ["a folder without a card", ["score", "--model", "base", "--pairs", "pairs.jsonl"], /reward_model\.json/],
+    ["a line that is no pair", ["score", "--model", "reward", "--pairs", "broken.jsonl"], /broken\.jsonl:1/],
+    ["nothing to measure", ["eval"], /there is none to measure/]
+  ])("refuses %s", async (_, args, message) => {
+    const { exit } = await run("reward", ...args.map((arg) => /jsonl$|^base$|^reward$/.test(arg) ? at(arg) : arg))
+    expect(exit._tag).toBe("Failure")
+    expect(String(exit)).toMatch(message)
+  })
+})
+
+describe("groups of the embedded world", () => {
+  const groups = writtenGroups(5, ["soft:tone"])
+  test("hold one constraint of every type and responses that follow none to all of them", () => {
+    for (const { constraints, responses } of groups) {
+      expect(constraints).toHaveLength(4)
+      expect(responses.map(({ followed }) => followed.filter(Boolean).length)).toEqual([0, 1, 2, 3, 4])
+    }
+  })
+  test("repeat, and name what was never trained on", () => {
+    expect(writtenGroups(5, ["soft:tone"])).toEqual(groups)
+    expect(groups[0]!.types!.toSorted()).toEqual(["soft:audience", "soft:persona", "soft:tone (type never trained on)", "soft:viewpoint"])
+  })
+})
