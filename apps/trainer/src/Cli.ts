@@ -4,6 +4,7 @@ import { curriculum } from "./commands/Curriculum.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { evaluateCommand } from "./commands/Eval.ts"
 import { explain } from "./commands/Explain.ts"
+import { exportCommand } from "./commands/Export.ts"
 import { generate } from "./commands/Generate.ts"
 import { reward } from "./commands/Reward.ts"
 import { sft } from "./commands/Sft.ts"
@@ -13,6 +14,6 @@ import { Debug, Json } from "./Flags.ts"
 
 export const cli = Command.make("ifrl").pipe(
   Command.withDescription("Train language models to follow instructions"),
-  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, curriculum, reward, doctor, showConfig, explain]),
+  Command.withSubcommands([train, sft, evaluateCommand, generate, artifacts, exportCommand, curriculum, reward, doctor, showConfig, explain]),
   Command.withGlobalFlags([Json, Debug])
 )

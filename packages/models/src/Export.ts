@@ -6,8 +6,9 @@ import { OnnxError, writeModel } from "@ifrl/onnx"
 import { Effect, FileSystem, Path } from "effect"
 import { exportGraph, type ExportGraphOptions, type ExportType } from "./ExportGraph.ts"
 import { fileError, writeBytesAtomically } from "./Files.ts"
-import { jsonBytes, type Model } from "./Model.ts"
+import { jsonBytes, type Model, withDtype } from "./Model.ts"
 import { ModelError } from "./ModelError.ts"
+import { type SaveWeightsOptions, writeWeights } from "./Weights.ts"
 
 /** transformers.js' name of an element type, with what its file names end in. */
 const suffixes = { fp32: "", fp16: "_fp16" } as const
@@ -20,6 +21,8 @@ export interface ExportOptions extends Omit<ExportGraphOptions, "elementType"> {
   readonly dtypes?: ReadonlyArray<ExportDtype>
   /** Weights beside the model file, in `model.onnx_data`. Default: where they exceed the 2 GiB of one file. */
   readonly externalData?: boolean
+  /** Also writes the weights as Hugging Face has them, in this element type. */
+  readonly weights?: NonNullable<SaveWeightsOptions["dtype"]>
 }
 
 export interface ExportedFile {
@@ -51,13 +54,18 @@ const tokenizerConfig = (model: Model): Uint8Array | undefined => {
     : jsonBytes({ ...json, chat_template: new TextDecoder().decode(template) })
 }
 
-const sidecars = (model: Model, settings: Json): Array<readonly [name: string, bytes: Uint8Array]> => {
+const sidecars = (
+  model: Model,
+  settings: Json,
+  weights: ExportOptions["weights"]
+): Array<readonly [name: string, bytes: Uint8Array]> => {
+  const config = jsonBytes({ ...jsonOf(model, "config.json"), "transformers.js_config": settings })
   const { eosIds, padId } = model.tokenizer
   const replaced: Readonly<Record<string, Uint8Array | undefined>> = {
     "generation_config.json": model.files.get("generation_config.json") ??
       jsonBytes({ eos_token_id: [...eosIds], pad_token_id: padId }),
     "tokenizer_config.json": tokenizerConfig(model),
-    "config.json": jsonBytes({ ...jsonOf(model, "config.json"), "transformers.js_config": settings })
+    "config.json": weights === undefined ? config : withDtype(config, weights)
   }
   const kept = [...model.files].filter(([name]) => !(name in replaced))
   // config.json comes last: with it the folder is whole.
@@ -65,13 +73,13 @@ const sidecars = (model: Model, settings: Json): Array<readonly [name: string, b
 }
 
 /**
- * Writes a model for transformers.js and Optimum. Other files of the folder stay, so that weights saved by `saveModel`
- * may lie beside. An adapter is merged into the weights before (`mergeAdapter`).
+ * Writes a model for transformers.js and Optimum. Other files of the folder stay. An adapter is merged into the weights
+ * before (`mergeAdapter`).
  */
 export const exportModel = Effect.fn("exportModel")(function*(directory: string, model: Model, options: ExportOptions = {}) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const { dtypes = ["fp32"], externalData, ...graphOptions } = options
+  const { dtypes = ["fp32"], externalData, weights, ...graphOptions } = options
   const remedy = "Free disk space or choose another folder"
   const onnx = path.join(directory, "onnx")
   const guard = Effect.mapError(fileError(onnx, remedy))
@@ -101,7 +109,8 @@ export const exportModel = Effect.fn("exportModel")(function*(directory: string,
       written.push({ name: `onnx/${part}`, bytes: Number(size) })
     }
   }
-  for (const [name, bytes] of sidecars(model, settingsOf(external, dtypes))) {
+  if (weights !== undefined) yield* writeWeights(directory, model.parameters, { dtype: weights })
+  for (const [name, bytes] of sidecars(model, settingsOf(external, dtypes), weights)) {
     yield* writeBytesAtomically(path.join(directory, name), bytes)
   }
   return written

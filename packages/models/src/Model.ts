@@ -149,7 +149,7 @@ export const initializeModel = Effect.fn("initializeModel")(function*(
 // -------------------- saving --------------------
 
 /** config.json naming the element type of the saved weights; the same bytes where it does so already. */
-const withDtype = (bytes: Uint8Array, dtype: string): Uint8Array => {
+export const withDtype = (bytes: Uint8Array, dtype: string): Uint8Array => {
   const json: unknown = JSON.parse(new TextDecoder().decode(bytes))
   if (!isRecord(json)) return bytes
   const named = ["dtype", "torch_dtype"].filter((key) => key in json)

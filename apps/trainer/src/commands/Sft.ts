@@ -64,13 +64,6 @@ const rowsOf = (examples: ReadonlyArray<Example>, config: Config, model: Model) 
   })
 
 const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOptions) {
-  const folder = yield* RunFolder
-  const display = yield* Display
-  const checkpoints = yield* Checkpoints
-  const began = yield* Clock.currentTimeMillis
-  const latest = resumed ? yield* checkpoints.latest : undefined
-  const saved = latest?.state as SftState | undefined
-  const { examples, validation } = yield* conversations(config)
   if (config.model.fresh && config.lora.rank > 0) {
     return yield* new CommandError({
       operation: "config",
@@ -79,6 +72,13 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       remedy: "set it to 0, or leave out model.fresh"
     })
   }
+  const folder = yield* RunFolder
+  const display = yield* Display
+  const checkpoints = yield* Checkpoints
+  const began = yield* Clock.currentTimeMillis
+  const latest = resumed ? yield* checkpoints.latest : undefined
+  const saved = latest?.state as SftState | undefined
+  const { examples, validation } = yield* conversations(config)
   const trained: PolicyModel = config.model.fresh && latest === undefined
     ? { model: yield* newModel(config, examples), adapter: undefined }
     : yield* loadPolicyModel(config, latest?.directory)
