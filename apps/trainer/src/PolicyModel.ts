@@ -5,6 +5,7 @@ import {
   type Adapter,
   decoderGraph,
   initializeAdapter,
+  isHubId,
   loadAdapter,
   loadModel,
   loadWeights,
@@ -30,6 +31,13 @@ export const loraOptions = ({ lora }: Config) => {
 export interface PolicyModel {
   readonly model: Model
   readonly adapter: Adapter | undefined
+}
+
+/** What an adapter says of the model that it belongs to: its name on the Hub, or its folder. */
+export const baseOf = ({ model }: Config): string => {
+  const folder = modelDirectory(model.path)
+  const [id = ""] = model.path.split("@")
+  return folder !== model.path && isHubId(id) ? id : folder
 }
 
 /** The model of a run, and its adapter if it has one; from `checkpoint` when the run goes on. */
@@ -85,7 +93,7 @@ export const savePolicyModel = Effect.fn("savePolicyModel")(function*(
   folder: RunFolder["Service"]
 ) {
   if (adapter !== undefined) {
-    yield* saveAdapter(folder.adapter, adapter, { base: modelDirectory(config.model.path) })
+    yield* saveAdapter(folder.adapter, adapter, { base: baseOf(config) })
     yield* mergeAdapter(model.parameters, adapter)
   }
   yield* saveModel(folder.model, model)

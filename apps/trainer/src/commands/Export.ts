@@ -5,13 +5,13 @@ import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandError } from "../CommandError.ts"
 import { embedded } from "../Config.ts"
-import { modelDirectory } from "../ModelFolder.ts"
+import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 const dtypes = { fp32: ["fp32"], fp16: ["fp16"], both: ["fp32", "fp16"], none: [] } as const
 
 const flags = {
-  model: Flag.String("model").pipe(Flag.withDefault(embedded), Flag.withDescription("Hugging Face model folder")),
+  model: Flag.String("model").pipe(Flag.withDefault(embedded), Flag.withDescription("Hugging Face model folder, or owner/name[@revision] of its Hub")),
   adapter: Flag.String("adapter").pipe(
     Flag.withMetavar("folder"),
     Flag.optional,
@@ -42,6 +42,7 @@ export const exportCommand = Command.make("export", flags, (input) =>
         remedy: "give --weights float32, float16 or bfloat16, or another --onnx"
       })
     }
+    yield* fetchModel(input.model)
     const loaded = yield* loadModel(modelDirectory(input.model))
     const adapter = Option.getOrUndefined(input.adapter)
     const model = adapter === undefined ? loaded : new Model({

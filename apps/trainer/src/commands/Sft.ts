@@ -5,8 +5,7 @@ import { Clock, Effect, Layer } from "effect"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
-import { modelDirectory } from "../ModelFolder.ts"
-import { loadPolicyModel, policyArtifacts, type PolicyModel, savePolicyModel } from "../PolicyModel.ts"
+import { baseOf, loadPolicyModel, policyArtifacts, type PolicyModel, savePolicyModel } from "../PolicyModel.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf } from "../Session.ts"
 import { conversations } from "../Source.ts"
@@ -147,7 +146,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       `${summary.seconds.toFixed(0)} s; model in ${folder.model}`
     return { summary, text }
   }).pipe(Effect.provide(Layer.mergeAll(
-    Policy.layer({ model, artifacts, weightDecay, adapter, base: modelDirectory(config.model.path) }),
+    Policy.layer({ model, artifacts, weightDecay, adapter, base: baseOf(config) }),
     Metrics.layerJsonl(folder.metrics)
   )))
 })

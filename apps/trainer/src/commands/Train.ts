@@ -24,7 +24,7 @@ import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { evaluate, type Evaluation, printEvaluations } from "../Evaluation.ts"
 import { modelDirectory } from "../ModelFolder.ts"
-import { adoptCheckpoint, loadPolicyModel, policyArtifacts, rolloutModel, savePolicyModel } from "../PolicyModel.ts"
+import { adoptCheckpoint, baseOf, loadPolicyModel, policyArtifacts, rolloutModel, savePolicyModel } from "../PolicyModel.ts"
 import { rewardsLayer } from "../RewardFunctions.ts"
 import { metricSinks, telemetry } from "../MetricSinks.ts"
 import { RunFolder } from "../RunFolder.ts"
@@ -148,7 +148,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       artifacts,
       weightDecay,
       adapter,
-      base: modelDirectory(config.model.path),
+      base: baseOf(config),
       ...(reference !== undefined && { reference })
     }),
     Rollout.layer({ model: rolloutModel(trained), rows: config.rollout.rows, maxLength }),
