@@ -162,6 +162,40 @@ describe("ifrl train", () => {
   })
 })
 
+describe("what ends a run early", () => {
+  test("a step budget leaves a checkpoint, and the resumed run ends where the unbroken one does", async () => {
+    const first = await ifrl([...train("budget", { "run.maxSteps": "3" }), "--json"])
+    expect(first.code).toBe(0)
+    expect(JSON.parse(first.stdout)).toMatchObject({ steps: 3, stopped: "run.maxSteps 3 are done" })
+    expect(await readdir(at("runs/budget/checkpoints"))).toContain("step-000003")
+    expect((await ifrl(["train", "--resume", "runs/budget"])).code).toBe(0)
+    expect((await weights("budget")).equals(await weights("unbroken"))).toBe(true)
+  })
+
+  test("a run in which nothing is trained fails and says where to look", async () => {
+    // The model writes no thought, so every reward is 0.
+    const { code, stderr, stdout } = await ifrl(train("idle", { "reward.thought": "required", "guards.idleSteps": "3" }))
+    expect(code).toBe(1)
+    expect(stdout).toContain("warning: step 1: nothing was trained")
+    expect(stderr).toMatch(/^ifrl: .*step 3: nothing was trained in the last 3 steps.*\n {2}look at reward, frac_reward_zero_std/)
+    expect(await readdir(at("runs/idle/checkpoints"))).toContain("step-000003")
+    expect(await readdir(at("runs/idle"))).not.toContain("summary.json")
+  })
+
+  test("evaluations keep the best checkpoint, and the run can end with its weights", async () => {
+    const { code, stdout } = await ifrl([
+      ...train("best", { "eval.every": "1", "checkpoint.every": "0", "checkpoint.keep": "1", "checkpoint.final": "best" }), "--json"
+    ])
+    expect(code).toBe(0)
+    const { after, best } = JSON.parse(stdout)
+    const scores = (await lines("runs/best/metrics.jsonl")).map((m) => m["eval/prompt_strict"])
+    expect(best).toEqual({ step: scores.indexOf(Math.max(...scores)) + 1, score: Math.max(...scores) })
+    expect(after.promptStrict).toBe(best.score)
+    const kept = await readFile(at("runs/best/checkpoints", `step-00000${best.step}`, "model.safetensors"))
+    expect((await weights("best")).equals(kept)).toBe(true)
+  })
+})
+
 describe("ifrl sft and eval", () => {
   test("fine-tune, then judge the result", async () => {
     const { code, stdout } = await ifrl([
@@ -236,7 +270,8 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
       return { "--model": "plain" }
     }, /no chat template/],
     ["a run folder that holds a run", async () => ({ "--name": "unbroken" }), /unbroken: already holds a run/],
-    ["a sampling that is not the policy's", async () => ({ "--temperature": "0.7" }), /rollout\.temperature: is 0\.7.*\n {2}set it to 1/],
+    ["a sampling that is not the policy's", async () => ({ "rollout.topP": "0.9" }), /rollout\.topP: is 0\.9.*\n {2}set it to 1/],
+    ["a best checkpoint without evaluations", async () => ({ "checkpoint.final": "best" }), /checkpoint\.final: is best.*\n {2}set eval\.every/],
     ["a learning rate that is not one", async () => ({ "--learning-rate": "-1" }), /learning-rate: optimizer\.learningRate is -1/]
   ]
 

@@ -241,10 +241,6 @@ export class UpdateTotals {
     this.nothing++
   }
 
-  get first(): boolean {
-    return this.updates.length === 0
-  }
-
   add(record: UpdateRecord): void {
     const sums: Record<string, number> = { policy_loss: 0, entropy: 0 }
     record.outputs.forEach((output, m) => {
@@ -262,7 +258,8 @@ export class UpdateTotals {
     const all = (name: string) => this.updates.map(({ sums }) => sums[name] ?? 0)
     const tokens = sum(all("tokens"))
     const shares = (name: string) => this.updates.map(({ sums }) => (sums[name] ?? 0) / sums.tokens!)
-    const norms = records.map((r) => r.gradNorm).filter(Number.isFinite)
+    // Where there is nothing to learn, the gradient is 0.
+    const norms = [...records.map((r) => r.gradNorm).filter(Number.isFinite), ...Array.from({ length: this.nothing }, () => 0)]
     const names = Object.keys(perToken).filter((name) => this.updates.some(({ sums }) => name in sums))
     const made = records.filter((r) => r.applied).length
     return finite({

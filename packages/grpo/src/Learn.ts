@@ -140,6 +140,7 @@ export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, ste
   const totals = new UpdateTotals()
   const planned = updatesPerRollout(options)
   let mismatch: MetricRecord = {}
+  let measured = false
   let rate = 0
   let stoppedEarly = false
   for (const [k, placed] of plan(collected, options, step).entries()) {
@@ -148,12 +149,16 @@ export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, ste
     // Nothing to learn: an update would move the weights by decay and momentum alone.
     if (effective === 0) {
       totals.empty()
+      if (measured || rows.length === 0) continue
+      mismatch = mismatchMetrics(rows.map((row) => row.fields.sampler_log_probs!), yield* evaluated(rows, options, false))
+      measured = true
       continue
     }
     const batches = packMicroBatches(rows, options.microBatch)
     const outputs: ReadonlyArray<BatchOutputs> = yield* Effect.forEach(batches, (batch: MicroBatch) => policy.accumulate(batch, scalars))
     const trainer = unpackCompletions(rows, batches, outputs.map((o) => o.logProbs))
-    if (totals.first) {
+    if (!measured) {
+      measured = true
       const before = frozen.old === undefined ? trainer : rows.map((row) => frozen.old!.get(row.id)!)
       mismatch = mismatchMetrics(rows.map((row) => row.fields.sampler_log_probs!), before)
     }
