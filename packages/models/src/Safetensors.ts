@@ -1,18 +1,22 @@
 /**
  * The safetensors format: 8 bytes with the header's length, a JSON header naming each tensor's type, shape and byte
  * range, then the data without gaps. Reading and writing stream in chunks straight between the file and a tensor's own
- * memory, so that peak memory is one copy of the tensors plus one chunk. https://huggingface.co/docs/safetensors
+ * memory, so that peak memory is one copy of the tensors plus one chunk. Files written here carry a CRC-32 in their
+ * metadata, which other programs pass over; a file that has one is held against it when all of it is read. https://huggingface.co/docs/safetensors
  * describes the format.
  */
 import { Tensor, type TensorType, type TypedArray } from "@ifrl/runtime"
 import { ByteSize, Effect, type FileSystem } from "effect"
+import { crc32 } from "node:zlib"
 import { dtypes, firstNonFinite, isFloatType, narrow, widen } from "./Dtype.ts"
 import { opened, writeAtomically } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 import {
   broken,
+  checksumText,
   dtypeInFile,
   encodeHeader,
+  noChecksum,
   parseHeader,
   type SafetensorsEntry,
   type SafetensorsHeader,
@@ -28,11 +32,24 @@ const chunkBytes = 16 * 2 ** 20
 /** What Hugging Face's reader allows. */
 const maxHeaderBytes = 100_000_000
 
-const readFully = Effect.fnUntraced(function*(file: FileSystem.File, target: Uint8Array, position: number) {
+/** The CRC-32 of what has passed. */
+class Sum {
+  value: number
+  constructor(value: number) {
+    this.value = value
+  }
+  readonly add = (bytes: Uint8Array): void => {
+    this.value = crc32(bytes, this.value)
+  }
+}
+
+const readFully = Effect.fnUntraced(function*(file: FileSystem.File, target: Uint8Array, position: number, sum?: Sum) {
   let done = 0
   while (done < target.length) {
-    const count = yield* file.read(target.subarray(done, done + chunkBytes), { position: BigInt(position + done) })
+    const part = target.subarray(done, done + chunkBytes)
+    const count = yield* file.read(part, { position: BigInt(position + done) })
     if (count === 0) return yield* broken(`ends ${target.length - done} bytes early`)
+    sum?.add(part.subarray(0, count))
     done += count
   }
 })
@@ -116,17 +133,18 @@ const readEntry = Effect.fnUntraced(function*(
   file: FileSystem.File,
   entry: SafetensorsEntry,
   options: ReadOptions,
-  buffer: ArrayBuffer
+  buffer: ArrayBuffer,
+  sum: Sum | undefined
 ) {
   const tensor = yield* attempt(() => targetOf(entry, options))
   const { bytes: width, type } = dtypes[entry.dtype]
-  if (type === tensor.type) yield* readFully(file, tensor.bytes, entry.begin)
+  if (type === tensor.type) yield* readFully(file, tensor.bytes, entry.begin, sum)
   else {
     const target = tensor.data as Float32Array
     const step = buffer.byteLength / width
     for (let at = 0; at < target.length; at += step) {
       const count = Math.min(step, target.length - at)
-      yield* readFully(file, new Uint8Array(buffer, 0, count * width), entry.begin + at * width)
+      yield* readFully(file, new Uint8Array(buffer, 0, count * width), entry.begin + at * width, sum)
       const source = type === "float64" ? new Float64Array(buffer, 0, count) : new Uint16Array(buffer, 0, count)
       widen[type as keyof typeof widen](source, target.subarray(at, at + count))
     }
@@ -140,17 +158,21 @@ export const readSafetensors = (
   path: string,
   options: ReadOptions = {}
 ): Effect.Effect<Safetensors, ModelError, FileSystem.FileSystem> =>
-  opened(path, (file) =>
-    headerOf(file).pipe(
-      Effect.flatMap(({ entries, metadata }) => {
-        const chosen = entries.filter(({ name }) => options.select?.(name) ?? true)
-        const largest = chosen.reduce((most, { begin, end }) => Math.max(most, end - begin), 0)
-        const buffer = new ArrayBuffer(Math.min(chunkBytes, Math.ceil(largest / 8) * 8))
-        return Effect.forEach(chosen, (entry) => readEntry(file, entry, options, buffer)).pipe(
-          Effect.map((tensors) => ({ tensors: new Map(tensors), metadata }))
-        )
-      })
-    )
+  opened(
+    path,
+    Effect.fnUntraced(function*(file) {
+      const { checksum, entries, metadata } = yield* headerOf(file)
+      const chosen = entries.filter(({ name }) => options.select?.(name) ?? true)
+      const largest = chosen.reduce((most, { begin, end }) => Math.max(most, end - begin), 0)
+      const buffer = new ArrayBuffer(Math.min(chunkBytes, Math.ceil(largest / 8) * 8))
+      const sum = checksum === undefined || chosen.length < entries.length ? undefined : new Sum(checksum.header)
+      const tensors = yield* Effect.forEach(chosen, (entry) => readEntry(file, entry, options, buffer, sum))
+      if (sum !== undefined && sum.value !== checksum!.file) {
+        const [is, was] = [sum.value, checksum!.file].map(checksumText)
+        return yield* broken(`was written with the checksum ${was} and now has ${is}`)
+      }
+      return { tensors: new Map(tensors), metadata }
+    })
   )
 
 // -------------------- writing --------------------
@@ -173,7 +195,8 @@ const writeEntry = Effect.fnUntraced(function*(
   file: FileSystem.File,
   name: string,
   tensor: Tensor,
-  options: WriteOptions
+  options: WriteOptions,
+  sum: Sum
 ) {
   const { bytes: width, type } = dtypes[dtypeInFile(tensor, options.floats)]
   const step = chunkBytes / 8
@@ -189,6 +212,7 @@ const writeEntry = Effect.fnUntraced(function*(
         remedy: "Nothing was written; if training has not diverged, save as bfloat16 or float32"
       })
     }
+    sum.add(bytes)
     yield* file.writeAll(bytes)
   }
 })
@@ -203,13 +227,17 @@ export const writeSafetensors = (
   options: WriteOptions = {}
 ): Effect.Effect<void, ModelError, FileSystem.FileSystem> => {
   const entries = [...tensors]
-  return writeAtomically(path, (file) =>
-    file
-      .writeAll(encodeHeader(entries, options))
-      .pipe(
-        Effect.andThen(
-          Effect.forEach(entries, ([name, tensor]) => writeEntry(file, name, tensor, options), { discard: true })
-        )
-      )
+  return writeAtomically(
+    path,
+    Effect.fnUntraced(function*(file) {
+      const blank = encodeHeader(entries, options, noChecksum)
+      const sum = new Sum(crc32(blank.subarray(8)))
+      yield* file.writeAll(blank)
+      yield* Effect.forEach(entries, ([name, tensor]) => writeEntry(file, name, tensor, options, sum), {
+        discard: true
+      })
+      yield* file.seek(0n, "start")
+      yield* file.writeAll(encodeHeader(entries, options, checksumText(sum.value)))
+    })
   )
 }

@@ -3,6 +3,7 @@
  * is read.
  */
 import type { Tensor } from "@ifrl/runtime"
+import { crc32 } from "node:zlib"
 import { type Dtype, dtypeOf, dtypes, type FloatType, isFloatType } from "./Dtype.ts"
 import { isRecord } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
@@ -20,6 +21,25 @@ export interface SafetensorsHeader {
   /** In the order of their data. */
   readonly entries: ReadonlyArray<SafetensorsEntry>
   readonly metadata: Readonly<Record<string, string>>
+  /** CRC-32 of the file and of its header alone; files of other programs have none. */
+  readonly checksum: Checksum | undefined
+}
+
+export interface Checksum {
+  readonly file: number
+  readonly header: number
+}
+
+/** The metadata key of the checksum. It is taken over all bytes after the length, with zeros in its own place. */
+export const checksumKey = "ifrl.crc32"
+export const noChecksum = "00000000"
+export const checksumText = (sum: number): string => sum.toString(16).padStart(8, "0")
+
+/** The checksum that a header tells, if it tells one. */
+const checksumOf = (text: string, value: string | undefined): Checksum | undefined => {
+  if (value === undefined || !/^[0-9a-f]{8}$/.test(value)) return undefined
+  const blank = text.replace(`"${checksumKey}":"${value}"`, `"${checksumKey}":"${noChecksum}"`)
+  return { file: Number.parseInt(value, 16), header: crc32(blank) }
 }
 
 /** A file that can't be what was written. */
@@ -83,7 +103,8 @@ export const parseHeader = (text: string, dataBegin: number, fileBytes: number):
     at = end
   }
   if (at !== fileBytes) throw broken(`holds ${fileBytes - at} bytes that belong to no tensor`)
-  return { entries, metadata: metadata as Record<string, string> }
+  const { [checksumKey]: checksum, ...own } = metadata as Record<string, string>
+  return { entries, metadata: own, checksum: checksumOf(text, checksum) }
 }
 
 export interface WriteOptions {
@@ -103,12 +124,13 @@ export const dtypeInFile = (tensor: Tensor, floats: WriteOptions["floats"]): Dty
 export const bytesInFile = (tensor: Tensor, floats?: WriteOptions["floats"]): number =>
   tensor.size * dtypes[dtypeInFile(tensor, floats)].bytes
 
-/** Length and header, padded so that the data begin at a multiple of 8. */
+/** Length and header, padded so that the data begin at a multiple of 8. `checksum` has 8 digits. */
 export const encodeHeader = (
   tensors: ReadonlyArray<readonly [string, Tensor]>,
-  { floats, metadata }: WriteOptions
+  { floats, metadata }: WriteOptions,
+  checksum: string
 ): Uint8Array => {
-  const header: Record<string, unknown> = { __metadata__: { format: "pt", ...metadata } }
+  const header: Record<string, unknown> = { __metadata__: { format: "pt", ...metadata, [checksumKey]: checksum } }
   let offset = 0
   for (const [name, tensor] of tensors) {
     const end = offset + bytesInFile(tensor, floats)

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals"
 import { Tensor } from "@ifrl/runtime"
 import { Result } from "effect"
 import { readFileSync } from "node:fs"
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import {
   decoderParameters,
@@ -76,6 +76,15 @@ describe("loadModel", () => {
     }))
 })
 
+/** Replaces text of the same length in a file, such as a header's. */
+const patch = async (file: string, from: string, to: string) => {
+  const bytes = await readFile(file)
+  const at = bytes.indexOf(from)
+  if (at < 0 || from.length !== to.length) throw new Error(`${from} is not to be replaced`)
+  bytes.write(to, at, "latin1")
+  await writeFile(file, bytes)
+}
+
 describe("damaged checkpoints are refused by name", () => {
   const first = "model.layers.1.mlp.up_proj.weight"
   test.each<[string, string, (folder: string) => Promise<unknown>, RegExp]>([
@@ -123,6 +132,59 @@ describe("damaged checkpoints are refused by name", () => {
       "qwen2-tied",
       (f) => rewrite(f, (t) => t.get(first)!.data.fill(NaN as never, 3, 4)),
       /up_proj\.weight": element 3 of \[64, 32\] is NaN/
+    ],
+    [
+      "a NaN in bfloat16",
+      "qwen2-bf16-sharded",
+      async (f) => {
+        const file = join(f, "model-00003-of-00004.safetensors")
+        const bytes = await readFile(file)
+        bytes.writeUInt16LE(0x7fc0, bytes.length - 2)
+        await writeFile(file, bytes)
+      },
+      /model-00003-of-00004\.safetensors, tensor "model\.norm\.weight": element 31 of \[32\] is NaN/
+    ],
+    [
+      "a header that lies about a shape",
+      "qwen2-tied",
+      (f) => patch(join(f, "model.safetensors"), "[320,32]", "[320,33]"),
+      /model\.safetensors, tensor "model\.embed_tokens\.weight": F32 \[320, 33\] takes 42240 bytes and the header gives it 40960/
+    ],
+    [
+      "a header that lies about a type",
+      "qwen2-fp16",
+      (f) => patch(join(f, "model.safetensors"), '"F16"', '"F64"'),
+      /F64 \[.*\] takes \d+ bytes and the header gives it \d+/
+    ],
+    [
+      "a wrong type of the same width",
+      "qwen2-tied",
+      (f) => patch(join(f, "model.safetensors"), '"F32"', '"I32"'),
+      /holds int32, not floating-point weights/
+    ],
+    [
+      "a shard that ends early",
+      "qwen2-bf16-sharded",
+      (f) => truncate(join(f, "model-00002-of-00004.safetensors"), 5000),
+      /model-00002-of-00004\.safetensors, tensor ".*": ends at byte \d+ and the file has 5000: it is truncated/
+    ],
+    [
+      "a shard of another save",
+      "qwen2-bf16-sharded",
+      (f) => patch(join(f, "model-00002-of-00004.safetensors"), "model.layers.1", "model.layers.0"),
+      /is also in|is not in it, though/
+    ],
+    [
+      "a bit that has flipped since it was saved",
+      "qwen2-tied",
+      async (f) => {
+        const file = join(f, "model.safetensors")
+        await rewrite(f, () => {})
+        const bytes = await readFile(file)
+        bytes[bytes.length - 100]! ^= 1
+        await writeFile(file, bytes)
+      },
+      /model\.safetensors: was written with the checksum [0-9a-f]{8} and now has/
     ],
     [
       "a shard missing",

@@ -180,6 +180,49 @@ describe("damaged files are refused by what is wrong with them", () => {
   })
 })
 
+describe("checksums", () => {
+  const write = (file: string) =>
+    run(
+      writeSafetensors(
+        file,
+        [
+          ["a", Tensor.from("float32", [2], [1, 2])],
+          ["b", Tensor.from("bfloat16", [2], [3, 4])]
+        ],
+        { metadata: { note: "kept" } }
+      )
+    )
+
+  test("any bit that has changed on the disk is noticed, of data and of names", () =>
+    withFolder(async (folder) => {
+      const file = join(folder, "x.safetensors")
+      await write(file)
+      const { metadata } = await run(readSafetensors(file))
+      expect(metadata).toEqual({ format: "pt", note: "kept" })
+      const bytes = await readFile(file)
+      const name = bytes.indexOf('"b":')
+      for (const [at, value] of [
+        [bytes.length - 1, bytes.at(-1)! ^ 1],
+        [bytes.length - 12, bytes.at(-12)! ^ 64],
+        [name + 1, "c".charCodeAt(0)],
+        [bytes.indexOf("kept"), "K".charCodeAt(0)]
+      ] as const) {
+        const damaged = Buffer.from(bytes)
+        damaged[at] = value
+        await writeFile(file, damaged)
+        const error = await failure(readSafetensors(file))
+        expect(error.message).toMatch(
+          /x\.safetensors: was written with the checksum [0-9a-f]{8} and now has [0-9a-f]{8}/
+        )
+      }
+      // Of a part, only the part is read.
+      const damaged = Buffer.from(bytes)
+      damaged[bytes.length - 1]! ^= 1
+      await writeFile(file, damaged)
+      expect((await run(readSafetensors(file, { select: (tensor) => tensor === "a" }))).tensors.size).toBe(1)
+    }))
+})
+
 describe("failed writes", () => {
   test("leave the file that was there", () =>
     withFolder(async (folder) => {
