@@ -1,6 +1,7 @@
 /**
- * Weights that correct for tokens sampled from another distribution than the trainer's: w = exp(log p of the trainer before the update -
- * log p of the sampler), bounded by truncation, or by masking what lies outside. They are constants of the objective.
+ * Weights that correct for tokens sampled from another distribution than the trainer's: w = exp(log p of the trainer
+ * before the update - log p of the sampler), bounded by truncation, or by masking what lies outside. They are constants
+ * of the objective.
  */
 import type { Value } from "@ifrl/onnx"
 import { bounded, rowMean, rowSum } from "./Rows.ts"
@@ -28,8 +29,8 @@ const within = ({ g, high, low }: Ratios, w: Value): Value =>
   g.cast(g.op("And", [g.compare("GreaterOrEqual", w, low), g.compare("LessOrEqual", w, high)]), w.type)
 
 /**
- * The weights by name, after the level at which the ratio is taken and what its bounds do. geometric-mask keeps or drops rows by the
- * geometric mean of their ratios, and weighs the tokens of kept rows by their own.
+ * The weights by name, after the level at which the ratio is taken and what its bounds do. geometric-mask keeps or
+ * drops rows by the geometric mean of their ratios, and weighs the tokens of kept rows by their own.
  */
 export const importanceWeights = {
   "token-truncate": (site) => truncated(site, token(site)),

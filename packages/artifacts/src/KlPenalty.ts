@@ -1,6 +1,7 @@
 /**
- * Per-token estimates of KL(policy || reference) from sampled tokens (Schulman 2020, joschu.net/blog/kl-approx.html), with
- * d = log reference - log policy: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - d - 1. Large d needs a bound; which one is a choice by name.
+ * Per-token estimates of KL(policy || reference) from sampled tokens (Schulman 2020, joschu.net/blog/kl-approx.html),
+ * with d = log reference - log policy: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - d - 1. Large d needs a bound; which one is
+ * a choice by name.
  */
 import type { Value } from "@ifrl/onnx"
 import { detach } from "./Detach.ts"
@@ -13,9 +14,10 @@ const tangentFrom = 10
 const finiteBelow = 80
 
 /**
- * k3 = exp(d) - d - 1, an unbiased and never negative estimate of KL(policy || reference), d = log reference - log policy (Schulman
- * 2020). For |d| <= 1/2, where the difference would cancel, its series to d^14 / 14!. From `knee` on its tangent there: the
- * value stays finite and the gradient neither vanishes, as it does under the usual clamp of the result, nor becomes NaN.
+ * k3 = exp(d) - d - 1, an unbiased and never negative estimate of KL(policy || reference), d = log reference - log
+ * policy (Schulman 2020). For |d| <= 1/2, where the difference would cancel, its series to d^14 / 14!. From `knee` on
+ * its tangent there: the value stays finite and the gradient neither vanishes, as it does under the usual clamp of the
+ * result, nor becomes NaN.
  */
 export const k3 = (g: Emit, d: Value, knee = tangentFrom): Value => {
   const near = g.op("Clip", [d, g.scalar(-0.5, d), g.scalar(0.5, d)])
@@ -41,7 +43,10 @@ const estimators = {
 } satisfies Record<string, (g: Emit, d: Value, knee?: number) => Value>
 
 type Plain = keyof typeof estimators
-/** "k1+" and "k3+" have the value of k1 or k3 and the gradient of k2, which is the gradient of the KL's expectation (verl). */
+/**
+ * "k1+" and "k3+" have the value of k1 or k3 and the gradient of k2, which is the gradient of the KL's expectation
+ * (verl).
+ */
 export type KlEstimator = Plain | "k1+" | "k3+"
 export const klEstimators: ReadonlyArray<KlEstimator> = ["k1", "abs", "k2", "k3", "k1+", "k3+"]
 
@@ -59,8 +64,8 @@ interface Clamp {
 /**
  * What is done about large log-ratios, by name.
  * - tangent: k3 goes on along its tangent from d = 10; k1 and k2 need nothing. Finite, with a gradient everywhere.
- * - verl: |d| <= 20, then k3 <= 10 (verl, EasyR1). verl-if only does the second; values and gradients are the same, but for
- *   its NaN gradient in float32 from d = 89 on, in place of which there is 0 here.
+ * - verl: |d| <= 20, then k3 <= 10 (verl, EasyR1). verl-if only does the second; values and gradients are the same, but
+ *   for its NaN gradient in float32 from d = 89 on, in place of which there is 0 here.
  * - openrlhf: every estimate within -10..10.
  * - open-instruct: |d| <= 40.
  */

@@ -1,6 +1,6 @@
 /**
- * Losses as graphs. A loss is a sum over tokens (or rows) of weight * loss: masks and normalisation are in the weights, so that the
- * losses and gradients of micro-batches add up to those of the batch, however it is split and padded.
+ * Losses as graphs. A loss is a sum over tokens (or rows) of weight * loss: masks and normalisation are in the weights,
+ * so that the losses and gradients of micro-batches add up to those of the batch, however it is split and padded.
  */
 import type { Graph, Shape, Value } from "@ifrl/onnx"
 import { artifactError } from "./ArtifactError.ts"
@@ -89,9 +89,10 @@ const crossEntropy = (name: string, temperature = 1): Pick<LossSpec, "inputs" | 
 })
 
 /**
- * A policy objective (`policyObjective`) of a model's log-probs. At another temperature than 1 all log-probs and entropies are those of
- * softmax(logits / temperature), which is what a sampler at that temperature draws from: give old, reference and sampler log-probs at the
- * same. The evaluation model takes the labels alone and gives such log-probs.
+ * A policy objective (`policyObjective`) of a model's log-probs. At another temperature than 1 all log-probs and
+ * entropies are those of softmax(logits / temperature), which is what a sampler at that temperature draws from: give
+ * old, reference and sampler log-probs at the same. The evaluation model takes the labels alone and gives such
+ * log-probs.
  */
 export const policyLoss = (name: string, spec: PolicySpec = {}, temperature = 1): LossSpec => ({
   name,
@@ -104,8 +105,8 @@ export const policyLoss = (name: string, spec: PolicySpec = {}, temperature = 1)
 })
 
 /**
- * loss = sum -weight log p(label) over rows, of the classes of `head` [classes, D] at the token `positions` [B] of each row. Outputs
- * `logits` [B, classes]; metrics: `rows` with weight, `correct` among them.
+ * loss = sum -weight log p(label) over rows, of the classes of `head` [classes, D] at the token `positions` [B] of each
+ * row. Outputs `logits` [B, classes]; metrics: `rows` with weight, `correct` among them.
  */
 const classification: Pick<LossSpec, "inputs" | "build"> = {
   inputs: [
@@ -132,7 +133,9 @@ const classification: Pick<LossSpec, "inputs" | "build"> = {
   }
 }
 
-/** The losses by name. "grpo+kl" is "grpo" with a k3 penalty towards reference log-probs; `policyLoss` makes the others. */
+/**
+ * The losses by name. "grpo+kl" is "grpo" with a k3 penalty towards reference log-probs; `policyLoss` makes the others.
+ */
 export const losses = {
   sft: { name: "sft", ...crossEntropy("sft") },
   grpo: policyLoss("grpo"),

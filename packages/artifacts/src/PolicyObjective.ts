@@ -1,4 +1,7 @@
-/** Policy objectives as graphs: a surrogate, and around it importance weights, a KL penalty, an entropy bonus, off-policy masking. */
+/**
+ * Policy objectives as graphs: a surrogate, and around it importance weights, a KL penalty, an entropy bonus,
+ * off-policy masking.
+ */
 import { Graph, type Shape, type Value } from "@ifrl/onnx"
 import { detach } from "./Detach.ts"
 import { differentiate } from "./Differentiate.ts"
@@ -8,7 +11,9 @@ import { type KlClamp, type KlEstimator, klPenalty } from "./KlPenalty.ts"
 import { rowMean } from "./Rows.ts"
 import { type SurrogateName, surrogates } from "./Surrogates.ts"
 
-/** The structure of an objective; what may change from update to update (bounds, coefficients) is an input of its graph. */
+/**
+ * The structure of an objective; what may change from update to update (bounds, coefficients) is an input of its graph.
+ */
 export interface PolicySpec {
   /** Default "clip". */
   readonly surrogate?: SurrogateName
@@ -19,15 +24,18 @@ export interface PolicySpec {
   /** tau of SAPO for A > 0 and A <= 0. */
   readonly positiveTemperature?: number | undefined
   readonly negativeTemperature?: number | undefined
-  /** Penalty towards reference log-probs. `corrected` multiplies it by the ratio: right for tokens of the old policy too. */
+  /**
+   * Penalty towards reference log-probs. `corrected` multiplies it by the ratio: right for tokens of the old policy
+   * too.
+   */
   readonly kl?: { readonly estimator?: KlEstimator; readonly clamp?: KlClamp; readonly corrected?: boolean } | undefined
   /** Whether there is an entropy bonus. */
   readonly entropy?: boolean
   /** Bounded weights for what the sampler's distribution and the trainer's differ by. */
   readonly importance?: { readonly name: ImportanceName; readonly low: number; readonly high: number } | undefined
   /**
-   * Rows with A < 0 teach nothing where the policy's log-probs have fallen below the sampler's by more than this, on average over the
-   * tokens, in nats (off-policy sequence masking, DeepSeek-V3.2, arXiv 2512.02556).
+   * Rows with A < 0 teach nothing where the policy's log-probs have fallen below the sampler's by more than this, on
+   * average over the tokens, in nats (off-policy sequence masking, DeepSeek-V3.2, arXiv 2512.02556).
    */
   readonly offPolicyLimit?: number | undefined
 }
@@ -60,17 +68,30 @@ export const activeOf = (g: Emit, weights: Value): Value =>
   g.cast(g.op("Not", [g.compare("Equal", weights, 0)]), weights.type)
 
 /**
- * loss = sum over tokens of -weight (w keep S - kl_coefficient KL + entropy_coefficient H), S the surrogate, w the importance weight, keep
- * the off-policy mask. Metrics are sums over tokens with weight: `tokens`; `clipped_low` and `clipped_high`, tokens that the bound took
- * the gradient from (for CISPO: whose weight it bounded); `ratio`; `old_kl`, old log p - log p; `kl`; `importance`, w; `off_policy`, tokens
- * of masked rows.
+ * loss = sum over tokens of -weight (w keep S - kl_coefficient KL + entropy_coefficient H), S the surrogate, w the
+ * importance weight, keep the off-policy mask. Metrics are sums over tokens with weight: `tokens`; `clipped_low` and
+ * `clipped_high`, tokens that the bound took the gradient from (for CISPO: whose weight it bounded); `ratio`; `old_kl`,
+ * old log p - log p; `kl`; `importance`, w; `off_policy`, tokens of masked rows.
  */
 export const policyObjective = (g: Emit, inputs: PolicyInputs, spec: PolicySpec = {}): PolicyResult => {
   const { advantages, logProbs, oldLogProbs, refLogProbs, samplerLogProbs, weights } = inputs
   const active = activeOf(g, weights)
   const change = g.sub(logProbs, oldLogProbs)
-  const { high, low, objective: surrogate, ratio } = surrogates[spec.surrogate ?? "clip"].build({
-    ...spec, g, logProbs, oldLogProbs, change, advantages, mask: active, clipLow: inputs.clipLow!, clipHigh: inputs.clipHigh!
+  const {
+    high,
+    low,
+    objective: surrogate,
+    ratio
+  } = surrogates[spec.surrogate ?? "clip"].build({
+    ...spec,
+    g,
+    logProbs,
+    oldLogProbs,
+    change,
+    advantages,
+    mask: active,
+    clipLow: inputs.clipLow!,
+    clipHigh: inputs.clipHigh!
   })
   const count = (conditions: ReadonlyArray<Value>) =>
     g.sumAll(conditions.reduce((sum, condition) => g.mul(sum, g.cast(condition, active.type)), active))
@@ -116,7 +137,9 @@ export interface PolicyInput {
 /** The inputs that an objective has beside the policy's own log-probs and entropy: per token [B, T], then scalars. */
 export const policyInputs = (spec: PolicySpec): ReadonlyArray<PolicyInput> => {
   const grids = [
-    "weights", "advantages", "old_log_probs",
+    "weights",
+    "advantages",
+    "old_log_probs",
     ...(spec.kl === undefined ? [] : ["ref_log_probs"]),
     ...(spec.importance === undefined && spec.offPolicyLimit === undefined ? [] : ["sampler_log_probs"])
   ]
@@ -136,23 +159,28 @@ export const objectiveOf = (
   inputs: Readonly<Record<string, Value>>,
   spec: PolicySpec
 ): PolicyResult => {
-  return policyObjective(g, {
-    ...policy,
-    oldLogProbs: inputs.old_log_probs!,
-    refLogProbs: inputs.ref_log_probs,
-    samplerLogProbs: inputs.sampler_log_probs,
-    advantages: inputs.advantages!,
-    weights: inputs.weights!,
-    clipLow: inputs.clip_low,
-    clipHigh: inputs.clip_high,
-    klCoefficient: inputs.kl_coefficient,
-    entropyCoefficient: inputs.entropy_coefficient
-  }, spec)
+  return policyObjective(
+    g,
+    {
+      ...policy,
+      oldLogProbs: inputs.old_log_probs!,
+      refLogProbs: inputs.ref_log_probs,
+      samplerLogProbs: inputs.sampler_log_probs,
+      advantages: inputs.advantages!,
+      weights: inputs.weights!,
+      clipLow: inputs.clip_low,
+      clipHigh: inputs.clip_high,
+      klCoefficient: inputs.kl_coefficient,
+      entropyCoefficient: inputs.entropy_coefficient
+    },
+    spec
+  )
 }
 
 /**
- * The objective by itself, with the policy's log-probs as an input: `log_probs` [B, T], `entropy` [B, T] where there is a bonus, and
- * `policyInputs` -> `loss`, `gradient` with respect to log_probs [B, T], and the metrics. Training emits the same nodes behind a model.
+ * The objective by itself, with the policy's log-probs as an input: `log_probs` [B, T], `entropy` [B, T] where there is
+ * a bonus, and `policyInputs` -> `loss`, `gradient` with respect to log_probs [B, T], and the metrics. Training emits
+ * the same nodes behind a model.
  */
 export const policyObjectiveGraph = (spec: PolicySpec, type: "float32" | "float64"): Graph => {
   const graph = new Graph("policy_objective")

@@ -1,6 +1,7 @@
 /**
- * What stands for the policy's improvement on each token, to be maximised. r = exp(log p - old log p) of a token, s the geometric mean
- * of r over its row, A the advantage, sg(x) x without gradient, low = 1 - clip_low, high = 1 + clip_high.
+ * What stands for the policy's improvement on each token, to be maximised. r = exp(log p - old log p) of a token, s the
+ * geometric mean of r over its row, A the advantage, sg(x) x without gradient, low = 1 - clip_low, high = 1 +
+ * clip_high.
  */
 import type { Value } from "@ifrl/onnx"
 import { detach } from "./Detach.ts"
@@ -67,14 +68,20 @@ const sequence: Surrogate = (site) => {
   return clippedProduct(site, g.exp(bounded(g, rowMean(g, change, mask))))
 }
 
-/** GSPO-token: sg(s) p / sg(p), the value of s with a gradient for each token, for advantages or weights that differ along a row. */
+/**
+ * GSPO-token: sg(s) p / sg(p), the value of s with a gradient for each token, for advantages or weights that differ
+ * along a row.
+ */
 const sequenceToken: Surrogate = (site) => {
   const { change, g, logProbs, mask } = site
   const own = g.sub(logProbs, detach(g, logProbs))
   return clippedProduct(site, g.exp(g.add(detach(g, bounded(g, rowMean(g, change, mask))), own)))
 }
 
-/** CISPO (arXiv 2506.13585): sg(clip(r, low, high)) A log p. No token loses its gradient; the metrics count bounded weights. */
+/**
+ * CISPO (arXiv 2506.13585): sg(clip(r, low, high)) A log p. No token loses its gradient; the metrics count bounded
+ * weights.
+ */
 const cispo: Surrogate = (site) => {
   const { advantages, clipHigh, clipLow, g, logProbs } = site
   const ratio = ratioOf(site)
@@ -99,8 +106,8 @@ const sapo: Surrogate = (site) => {
 }
 
 /**
- * GMPO (arXiv 2507.20673): A times the geometric mean over a row of r, each bounded from the side that the sign of A favours. The
- * bounds are log-ratios: -clip_low and clip_high.
+ * GMPO (arXiv 2507.20673): A times the geometric mean over a row of r, each bounded from the side that the sign of A
+ * favours. The bounds are log-ratios: -clip_low and clip_high.
  */
 const geometric: Surrogate = (site) => {
   const { advantages, change, clipHigh, clipLow, g, mask } = site
@@ -117,7 +124,10 @@ const geometric: Surrogate = (site) => {
   }
 }
 
-/** VESPO's shape of a row's weight w = prod r: phi(w) = w^k exp(lambda (1 - w)), by the sign of A (constants of TRL 1.10). */
+/**
+ * VESPO's shape of a row's weight w = prod r: phi(w) = w^k exp(lambda (1 - w)), by the sign of A (constants of TRL
+ * 1.10).
+ */
 const vespoShapes = { positive: { k: 2, lambda: 3 }, negative: { k: 3, lambda: 2 } } as const
 
 /** VESPO: sg(phi(w)) A log p. */
@@ -133,8 +143,8 @@ const vespo: Surrogate = (site) => {
 }
 
 /**
- * DPPO with total variation (prime-rl): r A, without tokens whose probability has moved further than clip_high up (A > 0) or clip_low
- * down (A <= 0). The bounds are differences of probabilities.
+ * DPPO with total variation (prime-rl): r A, without tokens whose probability has moved further than clip_high up (A >
+ * 0) or clip_low down (A <= 0). The bounds are differences of probabilities.
  */
 const totalVariation: Surrogate = (site) => {
   const { advantages, clipHigh, clipLow, g, logProbs, oldLogProbs } = site

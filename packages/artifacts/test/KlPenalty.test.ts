@@ -19,7 +19,12 @@ const golden = JSON.parse(readFileSync(new URL("fixtures/kl.json", import.meta.u
 const values = (data: TensorData) => Array.from(tensorValues(data) as ArrayLike<number>)
 
 /** Estimates and their gradients with respect to the policy's log-prob, so by -d. */
-const evaluate = async (type: "float32" | "float64", at: ReadonlyArray<number>, estimator?: KlEstimator, clamp?: KlClamp) => {
+const evaluate = async (
+  type: "float32" | "float64",
+  at: ReadonlyArray<number>,
+  estimator?: KlEstimator,
+  clamp?: KlClamp
+) => {
   const graph = new Graph("kl")
   const g = new Emit(graph)
   const d = graph.input("d", type, [at.length])
@@ -57,7 +62,7 @@ const cases: ReadonlyArray<readonly [name: string, KlEstimator, KlClamp]> = [
 ]
 
 /** A NaN gradient of theirs, where exp overflowed behind a clamp, is 0 here: NaN would destroy the weights. */
-const expected = (x: number | "nan") => x === "nan" ? 0 : x
+const expected = (x: number | "nan") => (x === "nan" ? 0 : x)
 
 describe("KL estimates against other systems' own code", () => {
   test("every one of them is here", () => {
@@ -122,8 +127,11 @@ describe("k3", () => {
       expect(Math.abs(-slope[i]! / s - 1)).toBeLessThan(1e-6)
     })
   })
-  test.each(["verl", "openrlhf", "open-instruct"] as const)("under the clamp of %s overflows nowhere", async (clamp) => {
-    const { slope, value } = await evaluate("float32", [-1e4, -100, 89, 100, 1e4, 1e30], "k3", clamp)
-    expect([...slope, ...value].every(Number.isFinite)).toBe(true)
-  })
+  test.each(["verl", "openrlhf", "open-instruct"] as const)(
+    "under the clamp of %s overflows nowhere",
+    async (clamp) => {
+      const { slope, value } = await evaluate("float32", [-1e4, -100, 89, 100, 1e4, 1e30], "k3", clamp)
+      expect([...slope, ...value].every(Number.isFinite)).toBe(true)
+    }
+  )
 })

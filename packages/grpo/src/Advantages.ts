@@ -10,7 +10,8 @@ export const AdvantageConfig = Schema.Struct({
   name: field(
     Schema.Literals(["group-std", "mean-only", "batch-std", "rloo"]),
     "group-std",
-    "group-std: (r - mean) / (std + epsilon) within the group; mean-only: r - mean (Dr. GRPO); batch-std: r - the group's mean, over the " +
+    "group-std: (r - mean) / (std + epsilon) within the group; mean-only: r - mean (Dr. GRPO); batch-std: r - the " +
+      "group's mean, over the " +
       "std of all rewards of the rollout; rloo: r - mean of the others."
   ),
   std: field(
@@ -22,19 +23,22 @@ export const AdvantageConfig = Schema.Struct({
   tolerance: field(
     nonNegative,
     1e-6,
-    "A group whose rewards span no more than this is degenerate: its advantages are 0 and it is counted, in units of reward."
+    "A group whose rewards span no more than this is degenerate: its advantages are 0 and it is counted, in units of " +
+      "reward."
   ),
   rewards: field(
     Schema.Literals(["together", "apart"]),
     "together",
-    "together: a response's weighted rewards are added before they become an advantage; apart: each is normalised within its group " +
+    "together: a response's weighted rewards are added before they become an advantage; apart: each is normalised " +
+      "within its group " +
       "first, and their sum over the rollout again (GDPO)."
   )
 })
 export type AdvantageConfig = typeof AdvantageConfig.Type
 
 /** What `groupAdvantages` goes by; the rest has the defaults of the schema. */
-export type AdvantageOptions = Pick<AdvantageConfig, "name" | "epsilon" | "tolerance"> & Partial<Pick<AdvantageConfig, "std">>
+export type AdvantageOptions = Pick<AdvantageConfig, "name" | "epsilon" | "tolerance"> &
+  Partial<Pick<AdvantageConfig, "std">>
 
 /** A group from which no advantage can be computed. */
 export class AdvantageError extends Data.TaggedError("AdvantageError")<{
@@ -80,19 +84,22 @@ const scales: Record<AdvantageConfig["name"], Scale> = {
 }
 
 /**
- * Advantages of a rollout's groups. Undecided rewards take no part in the statistics and get 0. Degeneracy is found by the range of the
- * rewards, not by a standard deviation of exactly 0: rounding noise between equal rewards would otherwise be blown up to full-size
- * advantages.
+ * Advantages of a rollout's groups. Undecided rewards take no part in the statistics and get 0. Degeneracy is found by
+ * the range of the rewards, not by a standard deviation of exactly 0: rounding noise between equal rewards would
+ * otherwise be blown up to full-size advantages.
  *
  * @throws AdvantageError for a group of one completion, which has nothing to be compared with
  */
-export const batchAdvantages = (groups: ReadonlyArray<GroupRewards>, options: AdvantageOptions): Array<GroupAdvantages> => {
+export const batchAdvantages = (
+  groups: ReadonlyArray<GroupRewards>,
+  options: AdvantageOptions
+): Array<GroupAdvantages> => {
   const batch = groups.flatMap(decidedOf)
   return groups.map((rewards, group) => {
     if (rewards.length < 2) {
       throw new AdvantageError({
         group,
-        reason: `has ${rewards.length} completion${rewards.length === 1 ? "" : "s"}, and an advantage is relative to others of its prompt`,
+        reason: `has ${rewards.length === 1 ? "1 completion" : "no completions"}, and nothing to compare it with`,
         remedy: "generate at least 2 completions a prompt (rollout.groupSize)"
       })
     }
@@ -102,7 +109,7 @@ export const batchAdvantages = (groups: ReadonlyArray<GroupRewards>, options: Ad
     }
     const m = mean(decided)
     const scale = scales[options.name](decided, batch, options)
-    return { advantages: rewards.map((r) => r === undefined ? 0 : scale * (r - m)), degenerate: false }
+    return { advantages: rewards.map((r) => (r === undefined ? 0 : scale * (r - m))), degenerate: false }
   })
 }
 
@@ -115,13 +122,15 @@ export type RewardParts = ReadonlyArray<number | undefined>
 
 /** sum_k w_k r_k over the rewards that did not abstain; undefined where all did. */
 export const weightedReward = (parts: RewardParts, weights: ReadonlyArray<number>): number | undefined =>
-  parts.every((part) => part === undefined) ? undefined : parts.reduce<number>((sum, part, k) => sum + weights[k]! * (part ?? 0), 0)
+  parts.every((part) => part === undefined)
+    ? undefined
+    : parts.reduce<number>((sum, part, k) => sum + weights[k]! * (part ?? 0), 0)
 
 /**
- * Advantages from several rewards that are normalised before they are weighted (GDPO, arXiv 2601.05242): each reward becomes an advantage
- * within its group, A_i = sum_k w_k A_ik, and A is standardised over the rollout. A reward that differs little within its group
- * then weighs as much as one that differs a lot. Completions that every reward abstained from get 0; a group is degenerate when each of its
- * rewards is.
+ * Advantages from several rewards that are normalised before they are weighted (GDPO, arXiv 2601.05242): each reward
+ * becomes an advantage within its group, A_i = sum_k w_k A_ik, and A is standardised over the rollout. A reward that
+ * differs little within its group then weighs as much as one that differs a lot. Completions that every reward
+ * abstained from get 0; a group is degenerate when each of its rewards is.
  *
  * @param groups rewards by group, completion and reward; the completions of a group have the same rewards
  * @param weights by group and reward
@@ -132,11 +141,19 @@ export const separateAdvantages = (
   options: AdvantageOptions
 ): Array<GroupAdvantages> => {
   const sums = groups.map((group, i) => {
-    const columns = weights[i]!.map((_, k) => groupAdvantages(group.map((parts) => parts[k]), options))
+    const columns = weights[i]!.map((_, k) =>
+      groupAdvantages(
+        group.map((parts) => parts[k]),
+        options
+      )
+    )
     return {
       degenerate: columns.every((column) => column.degenerate),
       values: group.map((parts, row): number | undefined =>
-        weightedReward(parts.map((part, k) => part === undefined ? undefined : columns[k]!.advantages[row]!), weights[i]!)
+        weightedReward(
+          parts.map((part, k) => (part === undefined ? undefined : columns[k]!.advantages[row]!)),
+          weights[i]!
+        )
       )
     }
   })
@@ -147,6 +164,6 @@ export const separateAdvantages = (
   const cancelled = live.length < 2 || Math.max(...live) - Math.min(...live) <= options.tolerance
   return sums.map(({ degenerate, values }) => ({
     degenerate,
-    advantages: values.map((value) => cancelled || degenerate || value === undefined ? 0 : (value - m) / scale)
+    advantages: values.map((value) => (cancelled || degenerate || value === undefined ? 0 : (value - m) / scale))
   }))
 }

@@ -25,8 +25,8 @@ export interface ObjectiveBatch {
   /** The longest completion allowed, for fixed-length; by default the tokens of the longest row. */
   readonly maxTokens?: number
   /**
-   * What each token's loss is multiplied by before the sum; by default what the aggregation makes of this batch. Give those of a whole
-   * optimizer step to evaluate a micro-batch of it: losses and gradients then add up.
+   * What each token's loss is multiplied by before the sum; by default what the aggregation makes of this batch. Give
+   * those of a whole optimizer step to evaluate a micro-batch of it: losses and gradients then add up.
    */
   readonly weights?: Grid
 }
@@ -66,11 +66,11 @@ export const weightsOf = (
     maxTokens: maxTokens ?? Math.max(...mask.map((row) => row.length)),
     rows: aggregationRows
   })
-  return mask.map((row, b) => Array.from(row, (m) => m === 0 ? 0 : weights[b]!))
+  return mask.map((row, b) => Array.from(row, (m) => (m === 0 ? 0 : weights[b]!)))
 }
 
 /** An objective ready to be evaluated on many batches, for as long as the scope lives. */
-export const makeObjective = Effect.fnUntraced(function*(
+export const makeObjective = Effect.fnUntraced(function* (
   config: ObjectiveConfig,
   { precision = "float64" }: EvaluateOptions = {}
 ): Effect.fn.Return<
@@ -85,7 +85,9 @@ export const makeObjective = Effect.fnUntraced(function*(
   })
   const scalars = objectiveScalars(config)
 
-  return Effect.fnUntraced(function*(batch: ObjectiveBatch): Effect.fn.Return<ObjectiveValue, RuntimeError | ObjectiveError> {
+  return Effect.fnUntraced(function* (
+    batch: ObjectiveBatch
+  ): Effect.fn.Return<ObjectiveValue, RuntimeError | ObjectiveError> {
     const T = Math.max(1, ...batch.mask.map((row) => row.length))
     const dims = [batch.mask.length, T]
     const grids: Readonly<Record<string, readonly [key: string, rows: Grid | undefined]>> = {
@@ -104,12 +106,14 @@ export const makeObjective = Effect.fnUntraced(function*(
         continue
       }
       const [subject, rows] = grids[name]!
-      const fits = rows !== undefined && rows.length === dims[0] && rows.every((row, b) => row.length === batch.mask[b]!.length)
+      const fits =
+        rows !== undefined && rows.length === dims[0] && rows.every((row, b) => row.length === batch.mask[b]!.length)
       if (!fits) {
         return yield* new ObjectiveError({
           objective: config.name,
           subject,
-          reason: rows === undefined ? "is missing, and the objective reads it" : "has not the rows and tokens of the mask",
+          reason:
+            rows === undefined ? "is missing, and the objective reads it" : "has not the rows and tokens of the mask",
           remedy: "give one number for each element of the mask"
         })
       }
@@ -120,8 +124,8 @@ export const makeObjective = Effect.fnUntraced(function*(
     const { gradient, loss, tokens, ...sums } = yield* session.run(inputs)
     const numbers = Array.from(gradient!.data, Number)
     const count = Number(tokens!.data[0])
-    const means = Object.entries(sums).map(([name, sum]) =>
-      [tokenMetricNames[name] ?? name, Number(sum.data[0]) / count] as const
+    const means = Object.entries(sums).map(
+      ([name, sum]) => [tokenMetricNames[name] ?? name, Number(sum.data[0]) / count] as const
     )
     return {
       loss: Number(loss!.data[0]),
@@ -132,8 +136,8 @@ export const makeObjective = Effect.fnUntraced(function*(
 })
 
 /**
- * Loss of a batch under an objective, its gradient with respect to the policy's log-probs, and metrics: what one optimizer step computes,
- * by the graph that training uses.
+ * Loss of a batch under an objective, its gradient with respect to the policy's log-probs, and metrics: what one
+ * optimizer step computes, by the graph that training uses.
  */
 export const evaluateObjective = (
   config: ObjectiveConfig,

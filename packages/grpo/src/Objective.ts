@@ -1,12 +1,21 @@
 // What the policy is trained towards, as config. The formulas are graphs of @ifrl/artifacts.
-import { importanceNames, klClamps, type KlClamp, klEstimators, type LossSpec, policyLoss, type PolicySpec } from "@ifrl/artifacts"
+import {
+  importanceNames,
+  klClamps,
+  type KlClamp,
+  klEstimators,
+  type LossSpec,
+  policyLoss,
+  type PolicySpec
+} from "@ifrl/artifacts"
 import { Effect, Schema } from "effect"
 import { AdvantageConfig } from "./Advantages.ts"
 import { type ObjectiveName, objectiveNames, objectives } from "./Objectives.ts"
 import { LossAggregation } from "./TokenWeights.ts"
 
 const field = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string, unit?: string) =>
-  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
+  schema
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
     .annotate(unit === undefined ? { description } : { description, unit })
 
 const nonNegative = Schema.Finite.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
@@ -17,7 +26,8 @@ export const ImportanceConfig = Schema.Struct({
   name: field(
     Schema.Literals(["none", ...importanceNames]),
     "none",
-    "Weights for what the sampler's distribution differs from the trainer's by: the ratio of a token or of a sequence (product; " +
+    "Weights for what the sampler's distribution differs from the trainer's by: the ratio of a token or of a " +
+      "sequence (product; " +
       "geometric: mean), truncated to its bounds or masked outside; none."
   ),
   low: field(nonNegative, 0, "Lower bound of the weight, a ratio."),
@@ -31,10 +41,26 @@ export const ObjectiveConfig = Schema.Struct({
     "grpo",
     "Policy objective; each brings its authors' defaults for the fields below where nothing else is said."
   ),
-  clipLow: field(nonNegative, 0.2, "How far below 1 the probability ratio may pull, a ratio (gmpo: nats; dppo_tv: a probability)."),
-  clipHigh: field(nonNegative, 0.2, "How far above 1 the probability ratio may pull, a ratio (gmpo: nats; dppo_tv: a probability)."),
-  dualClip: field(nonNegative, 0, "Largest cost of a token with a negative advantage, in units of that advantage; 0 for no limit."),
-  ratioCap: field(nonNegative, 0, "Largest probability ratio that counts whatever the advantage's sign (TRL's delta), a ratio; 0 for no limit."),
+  clipLow: field(
+    nonNegative,
+    0.2,
+    "How far below 1 the probability ratio may pull, a ratio (gmpo: nats; dppo_tv: a probability)."
+  ),
+  clipHigh: field(
+    nonNegative,
+    0.2,
+    "How far above 1 the probability ratio may pull, a ratio (gmpo: nats; dppo_tv: a probability)."
+  ),
+  dualClip: field(
+    nonNegative,
+    0,
+    "Largest cost of a token with a negative advantage, in units of that advantage; 0 for no limit."
+  ),
+  ratioCap: field(
+    nonNegative,
+    0,
+    "Largest probability ratio that counts whatever the advantage's sign (TRL's delta), a ratio; 0 for no limit."
+  ),
   positiveTemperature: field(positive, 1, "Steepness of sapo's gate for positive advantages, per unit of ratio."),
   negativeTemperature: field(positive, 1.05, "Steepness of sapo's gate for other advantages, per unit of ratio."),
   klCoefficient: field(
@@ -50,28 +76,41 @@ export const ObjectiveConfig = Schema.Struct({
   klClamp: field(
     Schema.Literals(Object.keys(klClamps) as ReadonlyArray<KlClamp>),
     "tangent",
-    "What is done about large log-ratios: tangent keeps k3 finite with a gradient everywhere; the others do as the system of that name."
+    "What is done about large log-ratios: tangent keeps k3 finite with a gradient everywhere; the others do as the " +
+      "system of that name."
   ),
-  klCorrected: field(Schema.Boolean, false, "Multiply the KL penalty by the probability ratio, which is right for tokens of the old policy too."),
+  klCorrected: field(
+    Schema.Boolean,
+    false,
+    "Multiply the KL penalty by the probability ratio, which is right for tokens of the old policy too."
+  ),
   klIn: field(
     Schema.Literals(["loss", "reward"]),
     "loss",
-    "loss: the KL penalty has a gradient of its own; reward: its sum over a response is taken off the response's reward (as k1)."
+    "loss: the KL penalty has a gradient of its own; reward: its sum over a response is taken off the response's " +
+      "reward (as k1)."
   ),
   entropyCoefficient: field(nonNegative, 0, "Weight of the entropy bonus, per nat of a token's entropy."),
   importance: field(ImportanceConfig, {}, "Weights for tokens sampled from another distribution than the trainer's."),
   offPolicyLimit: field(
     nonNegative,
     0,
-    "Responses with a negative advantage teach nothing once their log-prob has fallen by more than this, nats per token; 0 for no limit."
+    "Responses with a negative advantage teach nothing once their log-prob has fallen by more than this, nats per " +
+      "token; 0 for no limit."
   ),
   aggregation: field(
     LossAggregation,
     "token-mean",
-    "token-mean: every token of an update counts the same; sequence-mean: every completion; fixed-length: divided by completions x " +
-      "maxTokens; sequence-sum: by completions; token-sum: by nothing; micro-batch-mean: token mean within every aggregationRows completions."
+    "token-mean: every token of an update counts the same; sequence-mean: every completion; fixed-length: divided by " +
+      "completions x " +
+      "maxTokens; sequence-sum: by completions; token-sum: by nothing; micro-batch-mean: token mean within every " +
+      "aggregationRows completions."
   ),
-  aggregationRows: field(positiveCount, 4, "Completions that micro-batch-mean averages over, in the order of the rollout, in rows."),
+  aggregationRows: field(
+    positiveCount,
+    4,
+    "Completions that micro-batch-mean averages over, in the order of the rollout, in rows."
+  ),
   advantage: field(AdvantageConfig, {}, "How the rewards of a group become advantages.")
 })
 export type ObjectiveConfig = typeof ObjectiveConfig.Type
@@ -80,34 +119,45 @@ export type ObjectiveInput = typeof ObjectiveConfig.Encoded
 
 const withDefaults = (under: object, over: object): object => ({
   ...under,
-  ...Object.fromEntries(Object.entries(over).map(([key, value]) => {
-    const below = (under as Record<string, unknown>)[key]
-    const nested = typeof value === "object" && value !== null && typeof below === "object" && below !== null
-    return [key, nested ? withDefaults(below, value) : value]
-  }))
+  ...Object.fromEntries(
+    Object.entries(over).map(([key, value]) => {
+      const below = (under as Record<string, unknown>)[key]
+      const nested = typeof value === "object" && value !== null && typeof below === "object" && below !== null
+      return [key, nested ? withDefaults(below, value) : value]
+    })
+  )
 })
 
-/** A config where all but the given is as the objective's authors have it, and beyond that the default. Throws SchemaError. */
+/**
+ * A config where all but the given is as the objective's authors have it, and beyond that the default. Throws
+ * SchemaError.
+ */
 export const objectiveConfig = (given: ObjectiveInput = {}): ObjectiveConfig =>
   Schema.decodeSync(ObjectiveConfig)(withDefaults(objectives[given.name ?? "grpo"].defaults, given))
 
 /** Whether the objective needs the log-probs of a reference model. */
 export const needsReference = ({ klCoefficient }: ObjectiveConfig): boolean => klCoefficient > 0
 
-const limit = (x: number): number | undefined => x === 0 ? undefined : x
+const limit = (x: number): number | undefined => (x === 0 ? undefined : x)
 
 /** The structure of the objective's graph. */
 export const policySpec = (config: ObjectiveConfig): PolicySpec => {
-  const { importance: { high, low, name }, klClamp, klCorrected, klEstimator } = config
+  const {
+    importance: { high, low, name },
+    klClamp,
+    klCorrected,
+    klEstimator
+  } = config
   return {
     surrogate: objectives[config.name].surrogate,
     dualClip: limit(config.dualClip),
     ratioCap: limit(config.ratioCap),
     positiveTemperature: config.positiveTemperature,
     negativeTemperature: config.negativeTemperature,
-    kl: needsReference(config) && config.klIn === "loss"
-      ? { estimator: klEstimator, clamp: klClamp, corrected: klCorrected }
-      : undefined,
+    kl:
+      needsReference(config) && config.klIn === "loss"
+        ? { estimator: klEstimator, clamp: klClamp, corrected: klCorrected }
+        : undefined,
     entropy: config.entropyCoefficient > 0,
     importance: name === "none" ? undefined : { name, low, high },
     offPolicyLimit: limit(config.offPolicyLimit)

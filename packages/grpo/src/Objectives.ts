@@ -11,7 +11,18 @@ export interface Objective {
 }
 
 export const objectiveNames = [
-  "grpo", "dr_grpo", "bnpo", "dapo", "cispo", "gspo", "gspo_token", "sapo", "gmpo", "vespo", "luspo", "dppo_tv"
+  "grpo",
+  "dr_grpo",
+  "bnpo",
+  "dapo",
+  "cispo",
+  "gspo",
+  "gspo_token",
+  "sapo",
+  "gmpo",
+  "vespo",
+  "luspo",
+  "dppo_tv"
 ] as const
 export type ObjectiveName = (typeof objectiveNames)[number]
 
@@ -22,7 +33,8 @@ const gspoBounds = { clipLow: 3e-4, clipHigh: 4e-4, aggregation: "sequence-mean"
 export const objectives: Readonly<Record<ObjectiveName, Objective>> = {
   grpo: {
     surrogate: "clip",
-    about: "arXiv 2402.03300: the clipped ratio. Its sequence mean is ours only on request; the default is the token mean.",
+    about:
+      "arXiv 2402.03300: the clipped ratio. Its sequence mean is ours only on request; the default is the token mean.",
     defaults: {}
   },
   dr_grpo: {
@@ -37,28 +49,43 @@ export const objectives: Readonly<Record<ObjectiveName, Objective>> = {
   },
   dapo: {
     surrogate: "clip",
-    about: "arXiv 2503.14476: clip-higher, token mean, no KL. Its dynamic sampling and overlong penalty are the preset's.",
+    about:
+      "arXiv 2503.14476: clip-higher, token mean, no KL. Its dynamic sampling and overlong penalty are the preset's.",
     defaults: { clipHigh: 0.28, aggregation: "token-mean" }
   },
   cispo: {
     surrogate: "cispo",
-    about: "arXiv 2506.13585: bounded ratios as weights of log-probs. Caps: TRL ratio <= 5, no lower bound (the default); " +
-      "verl 0.8 to 1.2 (clipLow 0.2, clipHigh 0.2); open-instruct ratio <= 1.272, no lower bound (clipLow 1, clipHigh 0.272).",
+    about:
+      "arXiv 2506.13585: bounded ratios as weights of log-probs. Caps: TRL ratio <= 5, no lower bound (the default); " +
+      "verl 0.8 to 1.2 (clipLow 0.2, clipHigh 0.2); open-instruct ratio <= 1.272, no lower bound (clipLow 1, " +
+      "clipHigh 0.272).",
     defaults: cispoBounds
   },
-  gspo: { surrogate: "sequence", about: "arXiv 2507.18071: one ratio a sequence, the geometric mean.", defaults: gspoBounds },
+  gspo: {
+    surrogate: "sequence",
+    about: "arXiv 2507.18071: one ratio a sequence, the geometric mean.",
+    defaults: gspoBounds
+  },
   gspo_token: {
     surrogate: "sequence-token",
     about: "arXiv 2507.18071: GSPO whose gradient goes to each token by its own advantage and weight.",
     defaults: gspoBounds
   },
-  sapo: { surrogate: "sapo", about: "arXiv 2511.20347: a soft gate instead of the clip.", defaults: { aggregation: "sequence-mean" } },
+  sapo: {
+    surrogate: "sapo",
+    about: "arXiv 2511.20347: a soft gate instead of the clip.",
+    defaults: { aggregation: "sequence-mean" }
+  },
   gmpo: {
     surrogate: "geometric",
     about: "arXiv 2507.20673: geometric mean of bounded ratios. clipLow and clipHigh are log-ratios, in nats.",
     defaults: { clipLow: 0.4, clipHigh: 0.4, aggregation: "sequence-mean" }
   },
-  vespo: { surrogate: "vespo", about: "TRL 1.10: log-probs weighted by a smooth function of the sequence's ratio.", defaults: {} },
+  vespo: {
+    surrogate: "vespo",
+    about: "TRL 1.10: log-probs weighted by a smooth function of the sequence's ratio.",
+    defaults: {}
+  },
   luspo: {
     surrogate: "sequence",
     about: "TRL 1.10: GSPO with each sequence counted by its length.",
@@ -66,7 +93,9 @@ export const objectives: Readonly<Record<ObjectiveName, Objective>> = {
   },
   dppo_tv: {
     surrogate: "total-variation",
-    about: "prime-rl: tokens whose probability moved too far are masked. clipLow and clipHigh are differences of probabilities.",
+    about:
+      "prime-rl: tokens whose probability moved too far are masked. clipLow and clipHigh are differences of " +
+        "probabilities.",
     defaults: {}
   }
 }

@@ -1,5 +1,5 @@
-// Runs of other people, as configs: what a paper or a system sets, laid between the defaults and a config file. Each says where
-// it is from and in what it departs from there; nothing else of a config is touched.
+// Runs of other people, as configs: what a paper or a system sets, laid between the defaults and a config file. Each
+// says where it is from and in what it departs from there; nothing else of a config is touched.
 import type { ObjectiveInput } from "./Objective.ts"
 import { type ObjectiveName, objectives } from "./Objectives.ts"
 
@@ -26,7 +26,11 @@ export const presetNames = ["paper", "verl-if", "dapo", "dr-grpo", "grpo-trl"] a
 export type PresetName = (typeof presetNames)[number]
 
 /** An objective with its authors' defaults written out, so that the preset says all of it. */
-const objective = (name: ObjectiveName, rest: ObjectiveInput = {}): ObjectiveInput => ({ name, ...objectives[name].defaults, ...rest })
+const objective = (name: ObjectiveName, rest: ObjectiveInput = {}): ObjectiveInput => ({
+  name,
+  ...objectives[name].defaults,
+  ...rest
+})
 
 /** What the paper and its released code have in common. */
 const verlIf = {
@@ -45,7 +49,10 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   paper: {
     about: "The run as the paper's text has it: no KL, levels from easy to hard, rewards from 0 to 1.",
     origin: "arXiv 2508.02150; prompts per rollout and clip, which it does not state, from its released config",
-    departures: ["The loss is the token mean of a whole update, which the text's formula asks for and the released code does not do."],
+    departures: [
+      "The loss is the token mean of a whole update, which the text's formula asks for and the released code does " +
+        "not do."
+    ],
     config: {
       ...verlIf,
       objective: objective("grpo", {
@@ -56,17 +63,28 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
         advantage: { name: "group-std", std: "unbiased", epsilon: 1e-6, tolerance: 0 }
       }),
       curriculum: { decompose: true, name: "progressive" },
-      train: { steps: 260, minibatchPrompts: 96, epochs: 1, oldLogProbs: "trainer", microBatchRows: 2, microBatchTokens: 20_480 },
+      train: {
+        steps: 260,
+        minibatchPrompts: 96,
+        epochs: 1,
+        oldLogProbs: "trainer",
+        microBatchRows: 2,
+        microBatchTokens: 20_480
+      },
       reward: { aggregation: { name: "mean", scale: 1, formatGate: true } }
     }
   },
   "verl-if": {
-    about: "The released code's arithmetic: token means of micro-batches of 4, averaged, k3 clamped at 10, rewards from 0 to 5.",
+    about:
+      "The released code's arithmetic: token means of micro-batches of 4, averaged, k3 clamped at 10, rewards from 0 " +
+        "to 5.",
     origin: "github.com/Rainier-rq/verl-if dadf40a: examples/config.yaml, core_algos.py, dp_actor.py",
     departures: [
       "Groups of one response are refused; theirs take the raw reward for an advantage.",
-      "Where their k3 has a NaN gradient in float32 (log-ratios from 89 nats on) the gradient is 0, as everywhere else beyond the clamp.",
-      "Micro-batches are 4 responses in the order of the rollout; theirs come in the order that balances tokens over 24 GPUs.",
+      "Where their k3 has a NaN gradient in float32 (log-ratios from 89 nats on) the gradient is 0, as everywhere " +
+        "else beyond the clamp.",
+      "Micro-batches are 4 responses in the order of the rollout; theirs come in the order that balances tokens over " +
+        "24 GPUs.",
       "Soft scores keep their digits; theirs are rounded to 3 decimals.",
       ratioBound,
       noFirstStep
@@ -85,17 +103,28 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
         advantage: { name: "group-std", std: "unbiased", epsilon: 1e-6, tolerance: 0 }
       }),
       curriculum: { decompose: true, name: "shuffled", seed: 1 },
-      train: { steps: 780, seed: 1, minibatchPrompts: 96, epochs: 1, oldLogProbs: "trainer", microBatchRows: 4, microBatchTokens: 40_960 },
+      train: {
+        steps: 780,
+        seed: 1,
+        minibatchPrompts: 96,
+        epochs: 1,
+        oldLogProbs: "trainer",
+        microBatchRows: 4,
+        microBatchTokens: 40_960
+      },
       reward: { aggregation: { name: "mean", scale: 5, formatGate: true } },
       eval: { every: 52, temperature: 0.5 },
       checkpoint: { every: 52 }
     }
   },
   dapo: {
-    about: "Clip-higher, token mean, no KL, groups without a signal sampled anew, a growing penalty on the last 4,096 tokens.",
+    about:
+      "Clip-higher, token mean, no KL, groups without a signal sampled anew, a growing penalty on the last 4,096 " +
+        "tokens.",
     origin: "arXiv 2503.14476, section 4.1; the dual clip of 10 and the weight decay of 0.1 from verl's recipe for it",
     departures: [
-      "Each round of sampling asks for as many prompts as are missing, of which there are 10 at most; theirs for a whole batch.",
+      "Each round of sampling asks for as many prompts as are missing, of which there are 10 at most; theirs for a " +
+        "whole batch.",
       ratioBound
     ],
     config: {
@@ -132,7 +161,8 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     origin: "github.com/huggingface/trl f2cd5771 (1.10.0.dev0), GRPOConfig",
     departures: [
       "TRL counts its batch by devices, so prompts per rollout are left as they are.",
-      "Its importance weights (sequence_mask, 3) are for vLLM; here sampler and trainer share the weights, so there are none.",
+      "Its importance weights (sequence_mask, 3) are for vLLM; here sampler and trainer share the weights, so there " +
+        "are none.",
       ratioBound
     ],
     config: {

@@ -3,16 +3,23 @@
 import { Schema } from "effect"
 
 export const LossAggregation = Schema.Literals([
-  "token-mean", "sequence-mean", "fixed-length", "sequence-sum", "token-sum", "micro-batch-mean"
+  "token-mean",
+  "sequence-mean",
+  "fixed-length",
+  "sequence-sum",
+  "token-sum",
+  "micro-batch-mean"
 ])
 /**
  * - token-mean: every token of the step counts the same (DAPO, arXiv 2503.14476; the default).
  * - sequence-mean: every completion counts the same (GRPO, arXiv 2402.03300).
- * - fixed-length: divided by completions x the maximal length, so that length buys nothing (Dr. GRPO, arXiv 2503.20783).
+ * - fixed-length: divided by completions x the maximal length, so that length buys nothing (Dr. GRPO, arXiv
+ *   2503.20783).
  * - sequence-sum: divided by completions (verl's seq-mean-token-sum).
  * - token-sum: divided by nothing.
- * - micro-batch-mean: the token mean within every so many completions in their order, averaged: what systems do that let
- *   each micro-batch take its own mean (verl-if, TRL's bnpo). Depends on the rows and their order, and on nothing else.
+ * - micro-batch-mean: the token mean within every so many completions in their order, averaged: what systems do that
+ *   let each micro-batch take its own mean (verl-if, TRL's bnpo). Depends on the rows and their order, and on nothing
+ *   else.
  */
 export type LossAggregation = typeof LossAggregation.Type
 
@@ -35,16 +42,30 @@ type Weight = (length: number, row: number) => number
 const total = (lengths: ReadonlyArray<number>) => lengths.reduce((sum, length) => sum + length, 0)
 
 const microBatchMean = ({ lengths, rows = lengths.length }: Totals): Weight => {
-  const runs = Array.from({ length: Math.ceil(lengths.length / rows) }, (_, m) => total(lengths.slice(m * rows, (m + 1) * rows)))
+  const runs = Array.from({ length: Math.ceil(lengths.length / rows) }, (_, m) =>
+    total(lengths.slice(m * rows, (m + 1) * rows))
+  )
   const full = runs.filter((tokens) => tokens > 0).length
   return (_, row) => 1 / (full * runs[Math.floor(row / rows)]!)
 }
 
 const weights: Record<LossAggregation, (totals: Totals) => Weight> = {
-  "token-mean": ({ tokens }) => () => 1 / tokens,
-  "sequence-mean": ({ completions }) => (length) => 1 / (completions * length),
-  "fixed-length": ({ completions, maxTokens }) => () => 1 / (completions * maxTokens),
-  "sequence-sum": ({ completions }) => () => 1 / completions,
+  "token-mean":
+    ({ tokens }) =>
+    () =>
+      1 / tokens,
+  "sequence-mean":
+    ({ completions }) =>
+    (length) =>
+      1 / (completions * length),
+  "fixed-length":
+    ({ completions, maxTokens }) =>
+    () =>
+      1 / (completions * maxTokens),
+  "sequence-sum":
+    ({ completions }) =>
+    () =>
+      1 / completions,
   "token-sum": () => () => 1,
   "micro-batch-mean": microBatchMean
 }
@@ -61,7 +82,7 @@ export const rowWeights = (
     tokens: total(lengths),
     completions: lengths.filter((length) => length > 0).length
   })
-  return lengths.map((length, row) => length > 0 ? weight(length, row) : 0)
+  return lengths.map((length, row) => (length > 0 ? weight(length, row) : 0))
 }
 
 /**

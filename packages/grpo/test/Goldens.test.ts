@@ -3,7 +3,13 @@
 import { describe, expect, test } from "@jest/globals"
 import { readFileSync } from "node:fs"
 import {
-  AdvantageError, type AdvantageOptions, batchAdvantages, evaluateObjective, type Grid, type ObjectiveBatch, objectiveConfig,
+  AdvantageError,
+  type AdvantageOptions,
+  batchAdvantages,
+  evaluateObjective,
+  type Grid,
+  type ObjectiveBatch,
+  objectiveConfig,
   type ObjectiveInput
 } from "../src/index.ts"
 import { run } from "./support.ts"
@@ -36,7 +42,10 @@ const batch: ObjectiveBatch = {
 /** Systems that add 1e-8 to their denominators. */
 const padded = /^(easyr1|verl)\/|^openrlhf\/(ppo\/sample|gspo)/
 
-const kl = (klCoefficient: number, klEstimator: NonNullable<ObjectiveInput["klEstimator"]> = "k3"): ObjectiveInput => ({ klCoefficient, klEstimator })
+const kl = (klCoefficient: number, klEstimator: NonNullable<ObjectiveInput["klEstimator"]> = "k3"): ObjectiveInput => ({
+  klCoefficient,
+  klEstimator
+})
 const easyr1: ObjectiveInput = { clipLow: 0.2, clipHigh: 0.3, dualClip: 3 }
 const openInstruct: ObjectiveInput = { clipLow: 0.2, clipHigh: 0.272, klClamp: "open-instruct", klCoefficient: 0.05 }
 const openInstructCispo: ObjectiveInput = { ...openInstruct, name: "cispo", clipLow: 1 }
@@ -44,15 +53,31 @@ const sequenceMean = { aggregation: "sequence-mean" } as const
 const tokenMean = { aggregation: "token-mean" } as const
 const gspo = (clipLow: number, clipHigh: number): ObjectiveInput => ({ name: "gspo", clipLow, clipHigh })
 const microBatches = (aggregationRows: number): ObjectiveInput => ({ aggregation: "micro-batch-mean", aggregationRows })
-const weights = (name: NonNullable<NonNullable<ObjectiveInput["importance"]>["name"]>, low: number, high: number): ObjectiveInput => ({ importance: { name, low, high } })
+const weights = (
+  name: NonNullable<NonNullable<ObjectiveInput["importance"]>["name"]>,
+  low: number,
+  high: number
+): ObjectiveInput => ({ importance: { name, low, high } })
 
 /** By case; a tuple gives the batch's changes too. */
 const cases: Readonly<Record<string, ObjectiveInput | readonly [ObjectiveInput, Partial<ObjectiveBatch>]>> = {
   "verl_if/clip0.2/whole_batch": {},
   "verl_if/clip0.2+0.01*low_var_kl/whole_batch": { ...kl(0.01), klClamp: "verl" },
-  "verl_if/clip0.2+0.01*low_var_kl/micro_batch=1 (mean over micro-batches)": { ...kl(0.01), klClamp: "verl", ...microBatches(1) },
-  "verl_if/clip0.2+0.01*low_var_kl/micro_batch=2 (mean over micro-batches)": { ...kl(0.01), klClamp: "verl", ...microBatches(2) },
-  "verl_if/clip0.2+0.01*low_var_kl/micro_batch=3 (mean over micro-batches)": { ...kl(0.01), klClamp: "verl", ...microBatches(3) },
+  "verl_if/clip0.2+0.01*low_var_kl/micro_batch=1 (mean over micro-batches)": {
+    ...kl(0.01),
+    klClamp: "verl",
+    ...microBatches(1)
+  },
+  "verl_if/clip0.2+0.01*low_var_kl/micro_batch=2 (mean over micro-batches)": {
+    ...kl(0.01),
+    klClamp: "verl",
+    ...microBatches(2)
+  },
+  "verl_if/clip0.2+0.01*low_var_kl/micro_batch=3 (mean over micro-batches)": {
+    ...kl(0.01),
+    klClamp: "verl",
+    ...microBatches(3)
+  },
   "easyr1/default/token/clip0.2-0.3/dual3/tau1.0-1.05": easyr1,
   "easyr1/default/seq/clip0.2-0.3/dual3/tau1.0-1.05": { ...easyr1, ...sequenceMean },
   "easyr1/gspo/token/clip0.2-0.3/dual3/tau1.0-1.05": { ...easyr1, name: "gspo", ...tokenMean },
@@ -85,11 +110,19 @@ const cases: Readonly<Record<string, ObjectiveInput | readonly [ObjectiveInput, 
   "open_instruct/dapo/token/clip0.2-0.272/beta0.05/kl_estimator0": { ...openInstruct, klEstimator: "k1" },
   "open_instruct/dapo/token/clip0.2-0.272/beta0.05/kl_estimator1": { ...openInstruct, klEstimator: "k2" },
   "open_instruct/dapo/token/clip0.2-0.272/beta0.05/kl_estimator2": { ...openInstruct, klEstimator: "k3" },
-  "open_instruct/dapo/token/clip0.2-0.272/beta0.05/kl_estimator3": { ...openInstruct, klEstimator: "k1", klCorrected: true },
+  "open_instruct/dapo/token/clip0.2-0.272/beta0.05/kl_estimator3": {
+    ...openInstruct,
+    klEstimator: "k1",
+    klCorrected: true
+  },
   "open_instruct/cispo/token/clip0.2-0.272/beta0.05/kl_estimator0": { ...openInstructCispo, klEstimator: "k1" },
   "open_instruct/cispo/token/clip0.2-0.272/beta0.05/kl_estimator1": { ...openInstructCispo, klEstimator: "k2" },
   "open_instruct/cispo/token/clip0.2-0.272/beta0.05/kl_estimator2": { ...openInstructCispo, klEstimator: "k3" },
-  "open_instruct/cispo/token/clip0.2-0.272/beta0.05/kl_estimator3": { ...openInstructCispo, klEstimator: "k1", klCorrected: true },
+  "open_instruct/cispo/token/clip0.2-0.272/beta0.05/kl_estimator3": {
+    ...openInstructCispo,
+    klEstimator: "k1",
+    klCorrected: true
+  },
   // Its squared log-ratio to the inference policy is k2 towards that policy, at twice the coefficient.
   "prime_rl/dppo_tv0.2/kl_tau1e-3/global_tokens (uses sampling logprobs)": [
     { name: "dppo_tv", ...kl(2e-3, "k2") },
@@ -121,7 +154,10 @@ const cases: Readonly<Record<string, ObjectiveInput | readonly [ObjectiveInput, 
   "trl/dapo/token/eps0.2/beta0 GA=3 of 2": {}
 }
 
-/** Means over tokens that other systems log too. TRL's clip ratios are means over sequences where its ratio is a sequence's. */
+/**
+ * Means over tokens that other systems log too. TRL's clip ratios are means over sequences where its ratio is a
+ * sequence's.
+ */
 const metricNames: Readonly<Record<string, string>> = {
   ppo_kl: "old_kl",
   "actor/ppo_kl": "old_kl",
@@ -130,13 +166,12 @@ const metricNames: Readonly<Record<string, string>> = {
 }
 const clipRatios = ["clip_ratio/low_mean", "clip_ratio/high_mean"] as const
 
-test.each(Object.keys(cases).filter((name) => name.startsWith("trl/dapo/token/") && golden.losses[name]!.metrics != null))(
-  "clip ratios of %s",
-  async (name) => {
-    const { metrics } = await evaluate(name, "float64")
-    for (const key of clipRatios) expect(metrics[key]).toBeCloseTo(golden.losses[name]!.metrics![key]!, 12)
-  }
-)
+test.each(
+  Object.keys(cases).filter((name) => name.startsWith("trl/dapo/token/") && golden.losses[name]!.metrics != null)
+)("clip ratios of %s", async (name) => {
+  const { metrics } = await evaluate(name, "float64")
+  for (const key of clipRatios) expect(metrics[key]).toBeCloseTo(golden.losses[name]!.metrics![key]!, 12)
+})
 
 const evaluate = (name: string, precision: "float32" | "float64") => {
   const entry = cases[name]!
@@ -159,7 +194,8 @@ describe.each(Object.keys(cases))("%s", (name) => {
     expect(worst).toBeLessThan(bound)
   })
   const metrics = Object.entries(expected.metrics ?? {}).flatMap(([theirs, value]) =>
-    theirs in metricNames ? [[theirs, metricNames[theirs]!, value] as const] : [])
+    theirs in metricNames ? [[theirs, metricNames[theirs]!, value] as const] : []
+  )
   if (metrics.length > 0) {
     test(`metrics ${metrics.map(([theirs]) => theirs).join(", ")}`, async () => {
       const ours = (await evaluate(name, "float64")).metrics
@@ -188,18 +224,24 @@ const advantageCases: Readonly<Record<string, AdvantageOptions>> = {
 }
 
 /** Advantages of rows that are labelled with their group, in the order of the rows. */
-const byRow = (rewards: ReadonlyArray<number>, groups: ReadonlyArray<number>, options: AdvantageOptions): Array<number> => {
+const byRow = (
+  rewards: ReadonlyArray<number>,
+  groups: ReadonlyArray<number>,
+  options: AdvantageOptions
+): Array<number> => {
   const labels = [...new Set(groups)]
-  const members = labels.map((label) => groups.flatMap((group, row) => group === label ? [row] : []))
+  const members = labels.map((label) => groups.flatMap((group, row) => (group === label ? [row] : [])))
   const result: Array<number> = Array.from(rewards, () => NaN)
-  batchAdvantages(members.map((rows) => rows.map((row) => rewards[row]!)), options).forEach(({ advantages }, g) =>
-    advantages.forEach((a, i) => void (result[members[g]![i]!] = a))
-  )
+  batchAdvantages(
+    members.map((rows) => rows.map((row) => rewards[row]!)),
+    options
+  ).forEach(({ advantages }, g) => advantages.forEach((a, i) => void (result[members[g]![i]!] = a)))
   return result
 }
 
 describe.each(Object.entries(golden.advantages))("advantages of %s", (name, { groups, rewards, ...systems }) => {
-  const of = (options: AdvantageOptions) => byRow(rewards as ReadonlyArray<number>, groups as ReadonlyArray<number>, options)
+  const of = (options: AdvantageOptions) =>
+    byRow(rewards as ReadonlyArray<number>, groups as ReadonlyArray<number>, options)
   test.each(Object.entries(systems))("%s", (system, expected) => {
     const options = advantageCases[system]!
     if (name === "singleton") {
