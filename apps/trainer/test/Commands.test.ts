@@ -109,6 +109,15 @@ describe("artifacts", () => {
     )
   })
 
+  test("are those of the objective that the config trains towards", async () => {
+    const out = join(folder, "objective")
+    const objective = ["--preset", "verl-if", "--set", "objective.name=gspo"]
+    await run("artifacts", "--model", join(folder, "chat"), "--out", out, "--no-checkpoint", ...objective)
+    const { manifest } = await Effect.runPromise(readArtifacts(out).pipe(Effect.provide(NodeServices.layer)))
+    expect(manifest.loss).toBe("gspo")
+    expect(manifest.training.inputs.map(({ name }) => name)).toEqual(expect.arrayContaining(["ref_log_probs", "kl_coefficient"]))
+  })
+
   test("leaves the weights out on --no-checkpoint", async () => {
     const out = join(folder, "graphs")
     await run("artifacts", "--model", join(folder, "chat"), "--out", out, "--loss", "sft", "--no-checkpoint")

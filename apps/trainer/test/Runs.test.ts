@@ -271,6 +271,11 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
     }, /no chat template/],
     ["a run folder that holds a run", async () => ({ "--name": "unbroken" }), /unbroken: already holds a run/],
     ["a sampling that is not the policy's", async () => ({ "rollout.topP": "0.9" }), /rollout\.topP: is 0\.9.*\n {2}set it to 1/],
+    [
+      "importance weights that would all be 1",
+      async () => ({ "objective.importance.name": "token-truncate" }),
+      /objective\.importance\.name: is token-truncate.*\n {2}set train\.oldLogProbs to trainer/
+    ],
     ["a best checkpoint without evaluations", async () => ({ "checkpoint.final": "best" }), /checkpoint\.final: is best.*\n {2}set eval\.every/],
     ["a learning rate that is not one", async () => ({ "--learning-rate": "-1" }), /learning-rate: optimizer\.learningRate is -1/]
   ]

@@ -7,9 +7,9 @@ import { readConfig } from "../ConfigSource.ts"
 import { configFlags, sourceOf } from "../Flags.ts"
 import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
-import { trainingArtifacts } from "../TrainingArtifacts.ts"
+import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
 
-const lossNames = Object.keys(losses) as Array<LossName>
+const lossNames = ["objective", ...Object.keys(losses) as Array<LossName>] as const
 
 const bytesOf = Effect.fnUntraced(function*(directory: string, names: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
@@ -21,7 +21,10 @@ const bytesOf = Effect.fnUntraced(function*(directory: string, names: ReadonlyAr
 export const artifacts = Command.make("artifacts", {
   ...configFlags,
   out: Flag.String("out").pipe(Flag.withMetavar("folder"), Flag.withDescription("Folder to write, made where it is missing")),
-  loss: Flag.Literals("loss", lossNames).pipe(Flag.withDefault("grpo"), Flag.withDescription("Loss of the training graph")),
+  loss: Flag.Literals("loss", lossNames).pipe(
+    Flag.withDefault("objective"),
+    Flag.withDescription("Loss of the training graph; objective is what the config trains towards")
+  ),
   checkpoint: Flag.Boolean("checkpoint").pipe(
     Flag.withDefault(true),
     Flag.withDescription("Also write the weights, to checkpoint/ (on unless --no-checkpoint)")
@@ -33,13 +36,13 @@ export const artifacts = Command.make("artifacts", {
     yield* fetchModel(config.model.path, { weights: checkpoint })
     const directory = modelDirectory(config.model.path)
     const decoder = yield* loadConfig(directory)
-    const made = trainingArtifacts(config, decoder, loss)
+    const made = trainingArtifacts(config, decoder, loss === "objective" ? policyLoss(config) : loss)
     yield* writeArtifacts(out, made)
     if (checkpoint) yield* saveModel(path.join(out, "checkpoint"), yield* loadModel(directory))
     const files = yield* bytesOf(out, Object.values(modelFiles))
     const lines = files.map(({ bytes, name }) => `${name.padEnd(24)} ${(bytes / 1e3).toFixed(0).padStart(8)} kB`)
     yield* printResult(
-      { directory: out, loss, files, checkpoint },
-      [`written to ${out}, loss ${loss}`, ...lines, ...(checkpoint ? ["checkpoint/"] : [])].join("\n")
+      { directory: out, loss: made.manifest.loss, files, checkpoint },
+      [`written to ${out}, loss ${made.manifest.loss}`, ...lines, ...(checkpoint ? ["checkpoint/"] : [])].join("\n")
     )
   })).pipe(Command.withDescription("Write the training, evaluation, optimizer and decode graphs of a model"))

@@ -73,7 +73,8 @@ const refuse = (key: string, found: unknown, reason: string, remedy: string) =>
   Effect.fail(new CommandError({ operation: "config", subject: key, reason: `is ${String(found)}, ${reason}`, remedy }))
 
 /** What the schema cannot say: values that do not go together. */
-const checkTogether = Effect.fnUntraced(function*({ checkpoint, eval: evaluation, rollout }: Config) {
+const checkTogether = Effect.fnUntraced(function*(config: Config) {
+  const { checkpoint, eval: evaluation, objective, rollout, train } = config
   for (const [key, value] of Object.entries(unfiltered)) {
     const found = rollout[key as keyof typeof unfiltered]
     if (found !== value) {
@@ -87,6 +88,14 @@ const checkTogether = Effect.fnUntraced(function*({ checkpoint, eval: evaluation
   }
   if (rollout.temperature === 0) {
     yield* refuse("rollout.temperature", 0, "which samples nothing", "set it above 0; responses of a group must differ")
+  }
+  if (objective.importance.name !== "none" && train.oldLogProbs === "sampler") {
+    yield* refuse(
+      "objective.importance.name",
+      objective.importance.name,
+      "but the ratio starts from the sampler's log-probs, so that every weight would be 1",
+      "set train.oldLogProbs to trainer, or the weights to none"
+    )
   }
   if (checkpoint.final === "best" && evaluation.every === 0) {
     yield* refuse("checkpoint.final", "best", "but nothing is evaluated during training", "set eval.every")
