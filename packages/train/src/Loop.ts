@@ -39,11 +39,16 @@ export interface LoopResult {
   readonly stopped?: string
 }
 
-/** Seconds of a step without its evaluation, and tokens per second of it where the step says how many there were. */
-const speed = ({ num_tokens }: MetricRecord, seconds: number): MetricRecord => ({
-  step_time: seconds,
-  ...(num_tokens !== undefined && seconds > 0 && { tokens_per_second: num_tokens / seconds })
-})
+/** Seconds of a step without its evaluation, and tokens per second of it where the step says how many there were; verl's names too. */
+const speed = ({ num_tokens }: MetricRecord, seconds: number): MetricRecord => {
+  const rate = num_tokens !== undefined && seconds > 0 ? num_tokens / seconds : undefined
+  return {
+    step_time: seconds,
+    "timing_s/step": seconds,
+    "perf/time_per_step": seconds,
+    ...(rate !== undefined && { tokens_per_second: rate, "perf/throughput": rate })
+  }
+}
 
 /**
  * Run steps `completed + 1 .. steps`. An interruption waits for an update in progress, writes a checkpoint of the last
