@@ -55,8 +55,8 @@ const NewModel = Schema.Struct({
 })
 
 const Data = Schema.Struct({
-  prompts: field(Schema.String, embedded, "Training prompts, a JSONL file in IFEval's schema."),
-  heldOut: field(Schema.String, embedded, "Prompts for the evaluation before and after, a JSONL file; none of them is trained on."),
+  prompts: field(Schema.String, embedded, "Training prompts, a JSONL file in IFEval's schema or a folder that ifrl curriculum build made."),
+  heldOut: field(Schema.String, embedded, "Prompts for the evaluation before and after, a JSONL file or a curriculum folder, which gives what it holds out; none of them is trained on."),
   examples: field(Schema.String, embedded, "Conversations for supervised fine-tuning, a JSONL file of { messages }."),
   validation: field(Schema.String, embedded, "Conversations for the validation loss, a JSONL file of { messages }."),
   demonstrations: field(positiveCount, 20_000, "Conversations that the embedded world makes for supervised fine-tuning, in conversations."),

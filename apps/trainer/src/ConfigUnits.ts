@@ -19,6 +19,8 @@ const units: Readonly<Record<string, string>> = {
   "curriculum.seed": "seed",
   "curriculum.span": "prompts",
   "curriculum.replay": "share of prompts",
+  "curriculum.promote": "pass rate",
+  "curriculum.reasoning": "share of prompts",
   "rollout.promptsPerStep": "prompts",
   "rollout.groupSize": "responses a prompt",
   "rollout.maxTokens": "tokens",

@@ -1,8 +1,9 @@
 // Held-out prompts, one completion each, judged by the verifiers.
 import { accuracy, followsAll, type PromptVerdict } from "@ifrl/bench"
-import { isSoft, type PromptRow } from "@ifrl/curriculum"
+import { isAnswer, isSoft, type Kwargs, type PromptRow } from "@ifrl/curriculum"
+import { verifyAnswer } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
-import { verify, type VerifierError } from "@ifrl/verifiers"
+import { type Verdict, verify, type VerifierError } from "@ifrl/verifiers"
 import { Effect } from "effect"
 import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
@@ -40,9 +41,12 @@ export interface PromptEncoder {
   readonly stopTokens: ReadonlyArray<number>
 }
 
+const verdictOf = (constraint: { readonly id: string; readonly kwargs: Kwargs | undefined }, answer: string): Verdict =>
+  (isAnswer(constraint.id) ? verifyAnswer(constraint.id, constraint.kwargs ?? {}, answer) : undefined) ?? verify(constraint, answer)
+
 const judgeConstraints = (row: PromptRow, answer: string): Effect.Effect<PromptVerdict, CommandError> => {
   const hard = row.instruction_id_list.map((id, i) => ({ id, kwargs: row.kwargs[i] })).filter(({ id }) => !isSoft(id))
-  const verdicts = hard.map((constraint) => ({ id: constraint.id, verdict: verify(constraint, answer) }))
+  const verdicts = hard.map((constraint) => ({ id: constraint.id, verdict: verdictOf(constraint, answer) }))
   const broken = verdicts.find(({ verdict }) => verdict._tag === "Undecided")
   if (broken !== undefined) {
     const reason: VerifierError | undefined = broken.verdict._tag === "Undecided" ? broken.verdict.reason : undefined

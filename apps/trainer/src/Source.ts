@@ -1,5 +1,5 @@
 // Where a run's prompts and conversations come from: the embedded world or files of the user's.
-import { loadPrompts, type PromptRow } from "@ifrl/curriculum"
+import { isCurriculum, loadCurriculum, loadPrompts, originals, type PromptRow } from "@ifrl/curriculum"
 import { Conversation } from "@ifrl/train"
 import { finalLine, lastBoxed } from "@ifrl/verifiers"
 import { Effect, FileSystem, Schema } from "effect"
@@ -19,10 +19,17 @@ const rowsOf = Effect.fn("embedded world")(function*(split: Split, count: number
   return yield* Effect.sync(() => buildWorld({ seed: world.seed, train: 0, validation: 0, heldOut: 0, [split]: count })[split])
 })
 
-const promptsOf = (path: string, split: "train" | "heldOut") => path === embedded ? rowsOf(split, world[split]) : loadPrompts(path)
+const parts = { train: "rows", heldOut: "heldOut" } as const
 
-/** The prompts that a run trains on. */
-export const trainingPrompts = (config: Config) => promptsOf(config.data.prompts, "train")
+/** The rows of the embedded world, of a curriculum folder, or of a JSONL file. */
+const promptsOf = Effect.fnUntraced(function*(path: string, split: "train" | "heldOut") {
+  if (path === embedded) return yield* rowsOf(split, world[split])
+  return (yield* isCurriculum(path)) ? yield* loadCurriculum(path, parts[split]) : yield* loadPrompts(path)
+})
+
+/** The prompts that a run trains on; without a curriculum the whole ones alone, also where a folder holds their levels. */
+export const trainingPrompts = (config: Config) =>
+  Effect.map(promptsOf(config.data.prompts, "train"), (rows) => (config.curriculum.decompose ? rows : originals(rows)))
 
 /**
  * Bare problems of the embedded world, so many that they make up the share `data.reasoning` among `rows` and them. They have

@@ -1,13 +1,15 @@
 import { Context, Effect, Layer, Ref } from "effect"
 import type { PromptError } from "./PromptError.ts"
 import type { PromptRow } from "./PromptRow.ts"
-import { type Cursor, makeSchedule, type ScheduleConfig } from "./Schedule.ts"
+import { type Cursor, makeSchedule, type Outcome, type ScheduleConfig } from "./Schedule.ts"
 
 /** The source of a run's prompts: an endless stream of rows whose place can be saved. */
 export class Prompts extends Context.Service<Prompts, {
   /** The next `count` rows. */
   readonly next: (count: number) => Effect.Effect<ReadonlyArray<PromptRow>>
-  /** The place after everything that `next` has given; plain JSON for a checkpoint. */
+  /** Tells how prompts were answered; an adaptive schedule goes by it. */
+  readonly report: (outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
+  /** The place after everything that `next` has given and `report` was told; plain JSON for a checkpoint. */
   readonly cursor: Effect.Effect<Cursor>
 }>()("@ifrl/curriculum/Prompts") {
   /** Rows under a schedule, from its start or from a saved cursor. */
@@ -28,6 +30,7 @@ export class Prompts extends Context.Service<Prompts, {
               const taken = schedule.take(cursor, count)
               return [taken.rows, taken.cursor] as const
             }),
+          report: (outcomes) => Ref.update(place, (cursor) => schedule.observe(cursor, outcomes)),
           cursor: Ref.get(place)
         })
       })

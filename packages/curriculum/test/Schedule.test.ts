@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals"
 import { Effect, Layer, Result } from "effect"
-import { makeSchedule, Prompts, type Schedule, type ScheduleConfig } from "../src/index.ts"
+import { isReasoning, makeSchedule, type PromptRow, Prompts, reasoningRow, type Schedule, type ScheduleConfig } from "../src/index.ts"
 import { rowsOf } from "./Rows.ts"
 
 const rows = rowsOf([40, 30, 20])
@@ -12,7 +12,7 @@ const config = (name: ScheduleConfig["name"], rest: Partial<ScheduleConfig> = {}
 })
 const scheduleOf = (config: ScheduleConfig, of = rows) => Result.getOrThrow(makeSchedule(of, config))
 const first = (schedule: Schedule, count: number) => schedule.take(schedule.start, count).rows
-const names = ["progressive", "shuffled", "replay"] as const
+const names = ["progressive", "shuffled", "replay", "adaptive"] as const
 
 describe.each(names)("the %s schedule", (name) => {
   test("is the same for the same seed and another for another", () => {
@@ -99,6 +99,87 @@ describe("orders", () => {
 
   test("no rows, no schedule", () => {
     expect(Result.isFailure(makeSchedule([], config("shuffled")))).toBe(true)
+  })
+})
+
+describe("reasoning rows", () => {
+  const questions = Array.from({ length: 10 }, (_, i) => reasoningRow({ id: "answer:math", question: `What is ${i} plus 1?`, answer: String(i + 1) }))
+  const mixed = [...rows, ...questions]
+  const share = (taken: ReadonlyArray<PromptRow>) => taken.filter(isReasoning).length / taken.length
+
+  test.each(names)("are spread evenly through the %s schedule, by default in proportion", (name) => {
+    const taken = first(scheduleOf(config(name), mixed), 100)
+    expect(taken.filter(isReasoning).length).toBe(10)
+    for (let i = 0; i < 100; i += 20) expect(taken.slice(i, i + 20).filter(isReasoning).length).toBe(2)
+    expect(new Set(taken.filter(isReasoning)).size).toBe(10)
+  })
+
+  test.each([0, 0.25, 0.5, 1])("make up the share %d that is asked for", (reasoning) => {
+    const taken = first(scheduleOf(config("progressive", { reasoning, span: 80 }), mixed), 80)
+    expect(share(taken)).toBe(reasoning)
+    const levels = taken.filter((row) => !isReasoning(row)).map(({ level }) => level)
+    expect(levels).toEqual(levels.toSorted((a, b) => a - b))
+    if (reasoning < 1) expect(new Set(levels).size).toBe(3)
+  })
+
+  test("without a span, a pass still gives each instruction once", () => {
+    const taken = first(scheduleOf(config("shuffled", { reasoning: 0.25 }), mixed), 120)
+    expect(new Set(taken.filter((row) => !isReasoning(row))).size).toBe(90)
+  })
+
+  test("are refused as a share of a dataset that has none", () => {
+    expect(Result.isFailure(makeSchedule(rows, config("shuffled", { reasoning: 0.5 })))).toBe(true)
+  })
+})
+
+describe("adaptive", () => {
+  /** A policy that passes level k with probability `skill[k]`; levels of 40 steps of 10 prompts. */
+  const play = (skill: (step: number) => ReadonlyArray<number>, steps = 40) => {
+    const schedule = scheduleOf(config("adaptive"))
+    let cursor = schedule.start
+    return Array.from({ length: steps }, (_, step) => {
+      const taken = schedule.take(cursor, 10)
+      cursor = schedule.observe(taken.cursor, taken.rows.map((row) => ({ row, passRate: skill(step)[row.level - 1]! })))
+      return taken.rows.map(({ level }) => level)
+    })
+  }
+  const meanOf = (xs: ReadonlyArray<number>) => xs.reduce((a, b) => a + b, 0) / xs.length
+
+  test("stays on the first level while that is not passed", () => {
+    expect(new Set(play(() => [0.2, 0, 0]).flat())).toEqual(new Set([1]))
+  })
+
+  test("climbs as far as the levels are passed", () => {
+    expect(Math.max(...play(() => [0.9, 0.3, 0]).flat())).toBe(2)
+    expect(Math.max(...play(() => [0.9, 0.9, 0.9]).flat())).toBe(3)
+  })
+
+  test("draws most from the level whose pass rate is nearest to one half", () => {
+    const late = play(() => [1, 0.95, 0.5]).slice(20).flat()
+    const counts = [1, 2, 3].map((level) => late.filter((other) => other === level).length)
+    expect(counts[2]).toBeGreaterThan(3 * counts[1]!)
+    expect(counts[0]).toBeGreaterThan(0)
+  })
+
+  test("follows a policy that learns", () => {
+    const levels = play((step) => [step, step - 10, step - 20].map((s) => Math.min(1, Math.max(0, 0.3 + s / 10))))
+    expect(meanOf(levels.slice(0, 3).flat())).toBe(1)
+    expect(meanOf(levels.slice(30).flat())).toBeGreaterThan(2)
+  })
+
+  test("gives each row of a level once before any comes again", () => {
+    const schedule = scheduleOf(config("adaptive"))
+    expect(new Set(schedule.take(schedule.start, 40).rows.map(({ id }) => id)).size).toBe(40)
+  })
+
+  test("its knowledge is in the cursor, and others take no notice", () => {
+    const schedule = scheduleOf(config("adaptive"))
+    const { cursor, rows } = schedule.take(schedule.start, 20)
+    const known = schedule.observe(cursor, rows.map((row) => ({ row, passRate: 1 })))
+    expect(known.levels).toEqual([{ taken: 20, measured: 20, passRate: 1 }, { taken: 0, measured: 0, passRate: 0 }, { taken: 0, measured: 0, passRate: 0 }])
+    expect(Result.getOrThrow(schedule.resume(JSON.parse(JSON.stringify(known))))).toEqual(known)
+    const other = scheduleOf(config("progressive"))
+    expect(other.observe(other.start, [{ row: rows[0]!, passRate: 1 }])).toBe(other.start)
   })
 })
 

@@ -20,6 +20,12 @@ interface Group {
   readonly degenerate: boolean
 }
 
+/** Whether every part of a reward that was decided is more satisfied than not. */
+const passes = (reward: Reward): boolean => {
+  const decided = partsOf(reward).filter((score) => score !== undefined)
+  return decided.length > 0 && decided.every((score) => score >= 0.5)
+}
+
 /** Prompts, completions and rewards of one round; rounds after the first make up for degenerate groups. */
 const sample = Effect.fnUntraced(function*(options: GrpoOptions, step: number, round: number, count: number) {
   const prompts = yield* Prompts
@@ -74,6 +80,7 @@ const sample = Effect.fnUntraced(function*(options: GrpoOptions, step: number, r
       degenerate: batchAdvantages([rewards.map((r) => r.value)], options.objective.advantage)[0]!.degenerate
     }
   })
+  yield* prompts.report(groups.map(({ rewards, row }) => ({ row, passRate: rewards.filter(passes).length / G })))
   return { groups, generateSeconds: (generated - started) / 1000, rewardSeconds: (judged - generated) / 1000 }
 })
 

@@ -1,7 +1,8 @@
 // Constraints as parts of a reward, hard ones one by one by their rules, soft ones of all samples in one phase.
-import { constraintsOf, isSoft } from "@ifrl/curriculum"
+import { constraintsOf, isAnswer, isSoft } from "@ifrl/curriculum"
 import { Cause, Effect } from "effect"
 import type { RewardPart } from "./Aggregation.ts"
+import { answerChecker } from "./AnswerReward.ts"
 import { decided, failed, notSatisfied, type Outcome, scored } from "./Outcome.ts"
 import { type ConstraintChecker, perConstraint, type RewardFunction, type RewardFunctionOptions, type RewardSample } from "./RewardFunction.ts"
 import { RewardModel } from "./RewardModel.ts"
@@ -18,12 +19,16 @@ export interface SoftRequest {
 /** Judges all soft constraints of a batch of samples; one outcome a request, in order. */
 export type SoftJudge<R = never> = (requests: ReadonlyArray<SoftRequest>) => Effect.Effect<ReadonlyArray<Outcome>, unknown, R>
 
-/** Constraints to parts, as `perConstraint` makes them; a kind without a judge has no part. */
+/**
+ * Constraints to parts, as `perConstraint` makes them; a kind without a judge has no part. Final answers of reasoning rows are
+ * always judged.
+ */
 export const constraintRewards = <R = never, S = never>(
   judges: { readonly hard?: ConstraintChecker<R> | undefined; readonly soft?: SoftJudge<S> | undefined },
   options: Omit<RewardFunctionOptions, "weight"> = {}
 ): RewardFunction<R | S> => {
-  const rules = perConstraint(() => judges.hard, options)
+  const isJudged = (id: string) => isAnswer(id) || (judges.hard !== undefined && !isSoft(id))
+  const rules = perConstraint<R>((id) => isAnswer(id) ? answerChecker : judges.hard, options)
   const score = Effect.fnUntraced(function*(samples: ReadonlyArray<RewardSample>) {
     const requests = samples.flatMap((sample) =>
       constraintsOf(sample.row).flatMap(({ id, text }, index): ReadonlyArray<SoftRequest> =>
@@ -32,12 +37,12 @@ export const constraintRewards = <R = never, S = never>(
     )
     const outcomes = requests.length === 0 ? [] : yield* inOnePhase(judges.soft!, requests)
     const soft = requests[Symbol.iterator]()
-    const hard = judges.hard === undefined ? [] : yield* rules.score(samples.map(withoutSoft))
+    const hard = yield* rules.score(samples.map((sample) => only(sample, isJudged)))
     let next = 0
     return samples.map((sample, i) => {
-      const decidedHard = hard[i]?.[Symbol.iterator]()
+      const decidedHard = hard[i]![Symbol.iterator]()
       return sample.row.instruction_id_list.flatMap((id): ReadonlyArray<RewardPart> => {
-        if (!isSoft(id)) return decidedHard === undefined ? [] : [decidedHard.next().value as RewardPart]
+        if (!isSoft(id)) return isJudged(id) ? [decidedHard.next().value as RewardPart] : []
         return soft.next().done === true ? [] : [{ name: id, weight: 1, outcome: outcomes[next++]! }]
       })
     })
@@ -45,12 +50,13 @@ export const constraintRewards = <R = never, S = never>(
   return { name: "constraints", score }
 }
 
-const withoutSoft = (sample: RewardSample): RewardSample => {
+/** The sample with those constraints alone. */
+const only = (sample: RewardSample, wanted: (id: string) => boolean): RewardSample => {
   const { row } = sample
-  const hard = row.instruction_id_list.flatMap((id, i) => isSoft(id) ? [] : [i])
+  const kept = row.instruction_id_list.flatMap((id, i) => wanted(id) ? [i] : [])
   return {
     ...sample,
-    row: { ...row, instruction_id_list: hard.map((i) => row.instruction_id_list[i]!), kwargs: hard.map((i) => row.kwargs[i] ?? {}) }
+    row: { ...row, instruction_id_list: kept.map((i) => row.instruction_id_list[i]!), kwargs: kept.map((i) => row.kwargs[i] ?? {}) }
   }
 }
 

@@ -1,3 +1,4 @@
+export * from "./AnswerReward.ts"
 export * from "./Aggregation.ts"
 export * from "./Calibration.ts"
 export * from "./ClassifierBatch.ts"
