@@ -41,6 +41,11 @@ export interface ChatTokenizer {
   readonly applyChatTemplate: (messages: ReadonlyArray<ChatMessage>, options?: ChatTemplateOptions) => Int32Array
   /** Tokens that end an answer: those of generation_config.json, else of config.json, else the tokenizer's own. */
   readonly eosIds: ReadonlyArray<number>
+  /**
+   * The one of them that an answer to learn from ends with: what the chat template writes after one (Llama 3 ends turns
+   * with another token than texts), else the tokenizer's own end token, else the first.
+   */
+  readonly endId: number | undefined
   /** Fills up rows: the tokenizer's padding token, else its end token, else 0. */
   readonly padId: number
   /** One more than the greatest token id. At most the rows of the embedding, which may have spare ones. */
@@ -107,6 +112,23 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
       )
     }
   }
+  const eosIds = source.eosIds ?? (eos === undefined ? [] : [eos])
+  /** The last end token of a conversation that the template renders. */
+  const templateEnd = (): number | undefined => {
+    if (source.chatTemplate === undefined && (source.config["chat_template"] ?? null) === null) return undefined
+    try {
+      const turns = [
+        { role: "user", content: "a" },
+        { role: "assistant", content: "b" }
+      ]
+      return encode(renderChat(turns)).findLast((id) => eosIds.includes(id))
+    } catch (error) {
+      // A template that refuses these turns says nothing of their end.
+      if (error instanceof ModelError) return undefined
+      throw error
+    }
+  }
+  let end: { readonly id: number | undefined } | undefined
   return {
     encode,
     decode: (tokens, { skipSpecial = false } = {}) => {
@@ -115,7 +137,11 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
     },
     renderChat,
     applyChatTemplate: (messages, options) => encode(renderChat(messages, options)),
-    eosIds: source.eosIds ?? (eos === undefined ? [] : [eos]),
+    eosIds,
+    get endId() {
+      end ??= { id: templateEnd() ?? eosIds.find((id) => id === eos) ?? eosIds[0] }
+      return end.id
+    },
     padId: specialId(tokenizer, "pad") ?? eos ?? 0,
     vocabSize: 1 + Array.from(known).reduce((most, id) => Math.max(most, id), -1)
   }

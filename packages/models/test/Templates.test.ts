@@ -54,6 +54,13 @@ test("every id that may end an answer is known, special tokens too", async () =>
   for (const [name, count] of Object.entries(ends)) {
     const tokenizer = await run(loadTokenizer(fixture("templates", name)))
     expect([name, tokenizer.eosIds.length]).toEqual([name, count])
+    const end = {
+      "qwen2.5": "<|im_end|>",
+      qwen3: "<|im_end|>",
+      "r1-distill": "<｜end▁of▁sentence｜>",
+      "llama-3": "<|eot_id|>"
+    }
+    expect(tokenizer.decode([tokenizer.endId!])).toBe(end[name as keyof typeof end])
     for (const id of tokenizer.eosIds) expect(tokenizer.decode([id], { skipSpecial: true })).toBe("")
   }
 })

@@ -1,6 +1,6 @@
 // Supervised fine-tuning on completions: the same micro-batches, policy and loop as reinforcement learning. The loss is
 // the mean over all completion tokens of an update, however the rows are packed.
-import type { ChatMessage, ChatTokenizer } from "@ifrl/models"
+import { type ChatMessage, type ChatTokenizer, continuationOf } from "@ifrl/models"
 import { permutation } from "@ifrl/runtime"
 import { Effect, Schema } from "effect"
 import { learningRate, type LearningRateSchedule } from "./LearningRate.ts"
@@ -24,11 +24,12 @@ export interface SupervisedRow {
 }
 
 /**
- * Tokens of a conversation: the template's prompt up to where the assistant begins, then the answer and the first
- * end token, exactly what generation would have had to produce.
+ * Tokens of a conversation: the template's prompt up to where the assistant begins, then the answer and the
+ * token that ends it, exactly what generation would have had to produce. A template that ends the prompt inside a thought has
+ * begun the answer; the rest of it is learnt.
  *
- * @throws TrainError when the last message is not the assistant's, when the tokenizer has no end token, or when prompt and
- * answer exceed `maxLength`
+ * @throws TrainError when the last message is not the assistant's, when the prompt opens a thought and the answer has none
+ * (or the other way round), when the tokenizer has no end token, or when prompt and answer exceed `maxLength`
  */
 export const supervisedRow = (
   conversation: { readonly id: string; readonly messages: ReadonlyArray<ChatMessage> },
@@ -43,12 +44,20 @@ export const supervisedRow = (
   if (answer?.role !== "assistant" || messages.length < 2) {
     return refuse("the conversation does not end with an assistant's answer", "give a user message and then the answer")
   }
-  const [end] = tokenizer.eosIds
+  const end = tokenizer.endId
   if (end === undefined) {
     return refuse("the tokenizer has no token that ends an answer", "name eos_token_id in generation_config.json or config.json")
   }
-  const prompt = tokenizer.applyChatTemplate(messages.slice(0, -1), { addGenerationPrompt: true })
-  const completion = Int32Array.of(...tokenizer.encode(answer.content), end)
+  const text = tokenizer.renderChat(messages.slice(0, -1), { addGenerationPrompt: true })
+  const rest = continuationOf(text, answer.content)
+  if (rest === undefined) {
+    return refuse(
+      `the chat template ends the prompt with ${JSON.stringify(text.slice(-20))} and the answer does not go on from there`,
+      "begin every answer with <think>...</think>, or none and give the model a template that opens no thought"
+    )
+  }
+  const prompt = tokenizer.encode(text)
+  const completion = Int32Array.of(...tokenizer.encode(rest), end)
   const length = prompt.length + completion.length
   if (length > maxLength) {
     return refuse(`${length} tokens do not fit into ${maxLength}`, "shorten or drop it, or raise the longest sequence")
