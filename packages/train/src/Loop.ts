@@ -122,5 +122,6 @@ export const runLoop = Effect.fnUntraced(function*<
   const ended = stopped as Stop | undefined
   if (ended?.failure !== undefined) return yield* ended.failure
   const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
-  return { completed, seconds, ...(ended !== undefined && { stopped: ended.reason }) } satisfies LoopResult
+  const early = ended !== undefined && completed < options.steps
+  return { completed, seconds, ...(early && { stopped: ended.reason }) } satisfies LoopResult
 })

@@ -2,6 +2,7 @@
 import { type ChatMessage, initializeModel, type Model, parseConfig, trainTokenizer } from "@ifrl/models"
 import { Checkpoints, Metrics, Policy, runLoop, sftUpdate, supervisedBatch, supervisedRow, type TrainError, validationLoss } from "@ifrl/train"
 import { Clock, Effect, Layer } from "effect"
+import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
@@ -127,8 +128,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
           return { "eval/loss": loss }
         })),
       onStep: display.step,
-      stopAfter: (_step, _metrics, seconds) =>
-        config.run.maxMinutes > 0 && seconds > config.run.maxMinutes * 60 ? { reason: "run.maxMinutes are over" } : undefined
+      stopAfter: (step, _metrics, seconds) => budgetStop(config, completed, step, seconds)
     })
     const after = yield* validationLoss(validationRows, microBatch)
     yield* savePolicyModel(config, trained, folder)

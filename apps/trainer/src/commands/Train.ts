@@ -19,6 +19,7 @@ import { Rollout } from "@ifrl/rollout"
 import { Checkpoints, guard, guardStart, type GuardState, type MetricRecord, Metrics, Policy, runLoop, type Stop } from "@ifrl/train"
 import { Clock, Effect, FileSystem, Layer, type Path } from "effect"
 import { createHash } from "node:crypto"
+import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
@@ -249,14 +250,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
           warned.add(about)
           return display.line(`warning: step ${step}: ${text}`)
         }), { discard: true })
-    const stopAfter = (step: number, _metrics: MetricRecord, seconds: number): Stop | undefined => {
-      const { maxMinutes, maxSteps } = config.run
-      return stop ??
-        (maxMinutes > 0 && seconds > maxMinutes * 60 ? { reason: `run.maxMinutes ${maxMinutes} are over` } : undefined) ??
-        (maxSteps > 0 && step - completed >= maxSteps && step < config.train.steps
-          ? { reason: `run.maxSteps ${maxSteps} are done` }
-          : undefined)
-    }
+    const stopAfter = (step: number, _metrics: MetricRecord, seconds: number) =>
+      stop ?? budgetStop(config, completed, step, seconds)
     const loop = yield* runLoop({
       completed,
       steps: config.train.steps,
