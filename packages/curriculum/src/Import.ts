@@ -9,7 +9,7 @@ import { files, isCurriculum, openBuild } from "./Folder.ts"
 import { decompose } from "./Levels.ts"
 import { PromptError } from "./PromptError.ts"
 import { isSoft, type PromptRow } from "./PromptRow.ts"
-import { isAnswer } from "./Reasoning.ts"
+import { isAnswer, isReasoning } from "./Reasoning.ts"
 
 const listOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
 
@@ -111,7 +111,7 @@ export const importCurriculum = Effect.fn("importCurriculum")(function*(sources:
         if (seen.has(row.id)) counts.repeated++
         else if (wrong?.(row) === true) counts.faulty++
         else {
-          if (!levelled) counts.whole++
+          if (!levelled && !isReasoning(row)) counts.whole++
           const fresh = (levelled ? decompose(row) : [row]).filter(({ id }) => !seen.has(id))
           for (const { id } of fresh) seen.add(id)
           rows.push(...fresh)

@@ -87,7 +87,8 @@ export const fetchDataset = Effect.fn("fetchDataset")(function*(source: string, 
           Stream.run(fs.sink(part))
         )
       ),
-      Effect.mapError((cause) => cause instanceof PromptError ? cause : local(cause))
+      Effect.mapError((cause) => cause instanceof PromptError ? cause : local(cause)),
+      Effect.onError(() => fs.remove(part, { force: true }).pipe(Effect.ignore))
     )
     const { size } = yield* fs.stat(part).pipe(Effect.mapError(local))
     if (file.size !== undefined && Number(size) !== file.size) {

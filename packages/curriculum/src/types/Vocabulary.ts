@@ -45,11 +45,11 @@ export const frequentLetters = [..."etaoinsrhl"] as const
 export const rareLetters = [..."jqxzkv"] as const
 
 const functionWords = new Set([
-  "about", "above", "after", "again", "also", "answer", "because", "been", "before", "being", "below", "between", "both", "cannot", "could",
-  "describe", "does", "doing", "each", "else", "every", "explain", "following", "from", "give", "given", "have", "having", "here", "input",
-  "into", "itself", "just", "keep", "like", "list", "make", "more", "most", "must", "need", "only", "other", "output", "over", "please",
+  "about", "above", "after", "again", "along", "also", "although", "answer", "because", "been", "before", "being", "below", "between", "both", "cannot", "could",
+  "describe", "does", "doing", "each", "else", "every", "explain", "either", "following", "from", "give", "given", "have", "having", "here", "input",
+  "into", "however", "itself", "just", "keep", "like", "list", "make", "more", "most", "must", "need", "only", "other", "output", "might", "over", "please", "possible",
   "provide", "same", "should", "some", "such", "task", "than", "that", "their", "them", "then", "there", "these", "they", "this", "those",
-  "through", "under", "until", "using", "very", "want", "were", "what", "when", "where", "which", "while", "will", "with", "would", "write",
+  "several", "tended", "through", "under", "until", "using", "very", "want", "were", "what", "when", "where", "whether", "which", "while", "will", "with", "would", "write",
   "your", "yours"
 ])
 
