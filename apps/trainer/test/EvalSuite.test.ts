@@ -92,7 +92,7 @@ describe("a file of responses", () => {
 describe("benchmark data", () => {
   test.each<readonly [string, () => ReadonlyArray<string>, RegExp]>([
     ["that nobody names", () => ["--suite", "ifeval"], /no folder of benchmark data is named; set IFRL_DATA_DIR or give --data/],
-    ["that is not there", () => [...suite, at("nowhere")], /nowhere\/ifeval\/input_data\.jsonl: no such file; put IFEval's data there \(https:/],
+    ["that is not there", () => [...suite, at("nowhere")], /nowhere\/ifeval\/input_data\.jsonl: no such file; fetch IFEval's data \("npm run data"/],
     ["without a suite", () => ["--data", at("data")], /--data: is about a benchmark, and none is named; add --suite ifeval\|/]
   ])("%s is refused", async (_, args, message) => {
     expect(String((await run(...args())).exit)).toMatch(message)

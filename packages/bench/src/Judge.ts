@@ -23,7 +23,8 @@ export const loadSuite = Effect.fn("loadSuite")(function*(suite: Suite, director
         new BenchError({
           subject: place,
           reason: cause.reason._tag === "NotFound" ? "no such file" : cause.message,
-          remedy: `put ${suite.title}'s data there (${suite.source}), or name the folder that holds ${name} with --data or IFRL_DATA_DIR`,
+          remedy: `fetch ${suite.title}'s data ("npm run data" in the project's repository, or ${suite.source}), and name the folder that holds ` +
+            `${name} with --data or IFRL_DATA_DIR`,
           cause
         })
       )

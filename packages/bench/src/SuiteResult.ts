@@ -11,6 +11,10 @@ export interface CaveatCount {
   readonly verdicts: number
   /** Of the records concerned. */
   readonly keys: ReadonlyArray<string>
+  /** Which they are, and what they are here. */
+  readonly named: ReadonlyArray<{ readonly key: string; readonly id: string; readonly strict: boolean; readonly loose?: boolean }>
+  /** The headline with all of them not followed, and with all of them followed. */
+  readonly between: { readonly lowest: Table; readonly highest: Table }
 }
 
 export interface SuiteResult {
@@ -48,7 +52,6 @@ export interface SummariseOptions {
 const flagged = "came out both ways when the original was run with several seeds, says the responses file (langdetect_unstable)"
 
 const caveatsOf = ({ matched, suite, verdicts }: SummariseOptions): ReadonlyArray<CaveatCount> => {
-  const answered = verdicts.filter(({ response }) => response !== undefined)
   const tests = [
     ...suite.caveats.map(({ appliesTo, reason }) => ({
       reason,
@@ -57,8 +60,24 @@ const caveatsOf = ({ matched, suite, verdicts }: SummariseOptions): ReadonlyArra
     { reason: flagged, applies: ({ record }: RecordVerdict, i: number) => matched.byKey.get(record.key)?.unstable[i] === true }
   ]
   return tests.flatMap(({ applies, reason }) => {
-    const hits = answered.flatMap((verdict) => verdict.instructions.flatMap((_, i) => applies(verdict, i) ? [verdict.record.key] : []))
-    return hits.length === 0 ? [] : [{ reason, verdicts: hits.length, keys: [...new Set(hits)] }]
+    const hits = verdicts.map((verdict) => verdict.instructions.map((_, i) => verdict.response !== undefined && applies(verdict, i)))
+    const named = verdicts.flatMap(({ instructions, record }, r) =>
+      instructions.flatMap((verdict, i) => hits[r]![i] ? [{ key: record.key, ...verdict }] : [])
+    )
+    const headlineWith = (followed: boolean) =>
+      suite.headline(verdicts.map((verdict, r) => ({
+        ...verdict,
+        instructions: verdict.instructions.map((one, i) =>
+          hits[r]![i] ? { ...one, strict: followed, ...(one.loose !== undefined && { loose: followed }) } : one
+        )
+      })))
+    return named.length === 0 ? [] : [{
+      reason,
+      verdicts: named.length,
+      keys: [...new Set(named.map(({ key }) => key))],
+      named,
+      between: { lowest: headlineWith(false), highest: headlineWith(true) }
+    }]
   })
 }
 

@@ -2,7 +2,7 @@
 import { expect } from "@jest/globals"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { suites, type Table } from "../src/index.ts"
+import { printSuiteResult, suites, type Table } from "../src/index.ts"
 import { dataDir, dataFile, testWithData } from "./support/Data.ts"
 import { jsonl, scratch } from "./support/Fixture.ts"
 import { score } from "./support/Score.ts"
@@ -50,6 +50,15 @@ testWithData("Llama-3.1-8B's responses to IFEval: 387 and 666 strictly, 408 and 
   expect(flagged!.keys).toEqual(["1813", "279", "3617"])
   expect(unsettled!.keys).toEqual(expect.arrayContaining([...flagged!.keys]))
   expect(unsettled!.verdicts).toBeLessThan(20)
+  // The original's 408 and 696 lie between what the named verdicts can come to.
+  expect(flagged!.named).toEqual([
+    { key: "1813", id: "change_case:english_capital", strict: true, loose: true },
+    { key: "279", id: "change_case:english_lowercase", strict: true, loose: true },
+    { key: "3617", id: "change_case:english_capital", strict: false, loose: false }
+  ])
+  expect(counts(flagged!.between.lowest)).toEqual([["prompt-level", "386/541", "406/541"], ["instruction-level", "664/834", "693/834"]])
+  expect(counts(flagged!.between.highest)).toEqual([["prompt-level", "388/541", "408/541"], ["instruction-level", "667/834", "696/834"]])
+  expect(printSuiteResult(result)).toContain("3617 change_case:english_capital (strict no, loose no)")
 })
 
 testWithData("every verdict on IFBench's sample is that of its original", async () => {

@@ -160,7 +160,7 @@ describe("data that is missing or damaged", () => {
 
   test("is named with the place it comes from", async () => {
     expect(await refusal("/no/such/folder")).toMatch(
-      /^\/no\/such\/folder\/ifeval\/input_data\.jsonl: no such file; put IFEval's data there \(https:\/\/github\.com\/google-research\/.*--data or IFRL_DATA_DIR$/
+      /^\/no\/such\/folder\/ifeval\/input_data\.jsonl: no such file; fetch IFEval's data \("npm run data" .* https:\/\/github\.com\/google-research\/.*--data or IFRL_DATA_DIR$/
     )
   })
 

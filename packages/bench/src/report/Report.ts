@@ -3,7 +3,7 @@ import { basename } from "node:path"
 import type { SuiteResult } from "../SuiteResult.ts"
 import type { RecordVerdict, Table } from "../suites/Suite.ts"
 import { barChart, cellBar, isShare } from "./Chart.ts"
-import { columnsOf, formatCount, formatValue, some } from "./Format.ts"
+import { columnsOf, formatCount, formatValue, namedVerdict, some, spread } from "./Format.ts"
 import { escape } from "./Html.ts"
 import { style } from "./style.ts"
 
@@ -73,10 +73,10 @@ const facts = (result: SuiteResult): string => {
 
 const cautions = ({ caveats }: SuiteResult): string =>
   caveats.length === 0 ? "" : `<section><h2>Verdicts that the original may give differently</h2><ul>${
-    caveats.map(({ keys, reason, verdicts }) =>
-      `<li><strong>${verdicts}</strong> ${verdicts === 1 ? "verdict" : "verdicts"}: ${escape(reason)}. <span class="soft">Prompts ${
-        escape(some(keys, 40))
-      }</span></li>`
+    caveats.map(({ between, named, reason, verdicts }) =>
+      `<li><strong>${verdicts}</strong> ${verdicts === 1 ? "verdict" : "verdicts"}: ${escape(reason)}. According to how they come out: ${
+        escape(spread(between))
+      }. <span class="soft">${escape(some(named.map(namedVerdict), 40))}</span></li>`
     ).join("")
   }</ul></section>`
 

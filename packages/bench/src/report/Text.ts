@@ -1,7 +1,7 @@
 // A result as text for a terminal.
 import type { SuiteResult } from "../SuiteResult.ts"
 import type { Table } from "../suites/Suite.ts"
-import { columnsOf, formatCount, formatValue, some } from "./Format.ts"
+import { columnsOf, formatCount, formatValue, namedVerdict, some, spread } from "./Format.ts"
 
 /** A table with its columns aligned: labels to the left, figures to the right. */
 export const printTable = (table: Table): string => {
@@ -52,7 +52,14 @@ export const printSuiteResult = (result: SuiteResult): string => {
     ...breakdowns.map((table) => section(table.title, table)),
     ...(caveats.length === 0 ? [] : [[
       "Verdicts that the original may give differently",
-      ...caveats.map(({ keys, reason, verdicts }) => `  ${plural(verdicts, "verdict")}: ${reason}\n    prompts ${some(keys, 24)}`)
+      ...caveats.map(({ between, named, reason, verdicts }) =>
+        [
+          `  ${plural(verdicts, "verdict")}: ${reason}`,
+          ...named.slice(0, 24).map((one) => `    ${namedVerdict(one)}`),
+          ...(named.length > 24 ? [`    and ${named.length - 24} more`] : []),
+          `    according to how they come out: ${spread(between)}`
+        ].join("\n")
+      )
     ].join("\n")])
   ].join("\n\n")
 }
