@@ -187,6 +187,6 @@ export const tokenMetricNames: Readonly<Record<string, string>> = {
   ratio: "ratio",
   old_kl: "old_kl",
   kl: "kl",
-  importance: "sampling/importance_sampling_ratio/mean",
+  importance: "importance_weight/mean",
   off_policy: "off_policy_ratio"
 }
