@@ -13,6 +13,9 @@ const binary = script("../bin/ifrl.js")
 const crashing = script("./crashing.mjs")
 const { FORCE_COLOR: _, ...env } = process.env
 
+/** Milliseconds for two runs of the command, on a machine that is busy with something else. */
+const patience = 180_000
+
 let folder = ""
 const at = (...names: ReadonlyArray<string>) => join(folder, ...names)
 
@@ -68,7 +71,7 @@ beforeAll(async () => {
   }
   const { code, stderr } = await run(binary, ...train("unbroken"))
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-})
+}, patience)
 afterAll(() => rm(folder, { recursive: true }))
 
 const lines = async (...names: ReadonlyArray<string>) =>
@@ -111,4 +114,4 @@ test.each(crashes)("a crash in %s of step %i: the resumed run ends byte-equal to
   expect({ code: resumed.code, stderr: resumed.stderr }).toEqual({ code: 0, stderr: "" })
   expect(resumed.stdout.includes("goes on with the rollout that it had")).toBe(buffered)
   expect(await left(phase)).toEqual(await left("unbroken"))
-})
+}, patience)
