@@ -9,7 +9,8 @@ export default {
   testEnvironmentOptions: { customExportConditions: ["@ifrl/source", "node", "node-addons"] },
   // Nx runs two projects at once, and ONNX Runtime has threads of its own: one process a project is what fits two cores.
   maxWorkers: 1,
-  testTimeout: 60_000,
+  // A limit for what hangs, not for what is slow: the machine may be busy.
+  testTimeout: 300_000,
   reporters: ["default", at("./jest.reporter.mjs")],
   extensionsToTreatAsEsm: [".ts"],
   transform: {

@@ -108,4 +108,4 @@ test("a build killed with SIGKILL goes on to the same bytes", async () => {
   expect(await ended(last)).toBe(0)
   expect(JSON.parse(printed).resumed).toBeGreaterThanOrEqual(1000)
   expect(contents("killed")).toEqual(contents("whole"))
-}, 120_000)
+}, 300_000)

@@ -51,4 +51,4 @@ test("answers in its format, and follows some of its constraints but far from al
   expect(evaluation.relevance).toBeGreaterThan(0.8)
   expect(evaluation.promptStrict).toBeGreaterThan(0.15)
   expect(evaluation.promptStrict).toBeLessThan(0.6)
-}, 60_000)
+}, 300_000)

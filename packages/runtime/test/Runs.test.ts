@@ -8,7 +8,7 @@ import { concurrentCalls, philox, residentMemory, Tensor } from "../src/index.ts
 import { adder, build, counter, descent, load, run, tower, using } from "./Models.ts"
 
 // Collections are slow on a loaded machine.
-jest.setTimeout(120_000)
+jest.setTimeout(300_000)
 
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
