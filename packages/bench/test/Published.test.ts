@@ -3,7 +3,7 @@ import { expect } from "@jest/globals"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { printSuiteResult, suites, type Table } from "../src/index.ts"
-import { dataDir, dataFile, testWithData } from "./support/Data.ts"
+import { dataDir, dataFile, testWith } from "./support/Data.ts"
 import { jsonl, scratch } from "./support/Fixture.ts"
 import { score } from "./support/Score.ts"
 
@@ -27,7 +27,7 @@ interface FollowbenchRecord {
 const counts = ({ rows }: Table) =>
   Object.entries(rows).map(([row, cells]) => [row, ...Object.values(cells).map(({ count, followed }) => `${followed}/${count}`)])
 
-testWithData("GPT-4's responses to IFEval: 417 prompts and 697 instructions strictly, 431 and 713 loosely", async () => {
+testWith("ifeval/input_data.jsonl", "ifeval/input_response_data_gpt4_20231107_145030.jsonl")("GPT-4's responses to IFEval: 417 prompts and 697 instructions strictly, 431 and 713 loosely", async () => {
   const { result } = await score(suites.ifeval, dataDir!, dataFile("ifeval/input_response_data_gpt4_20231107_145030.jsonl"))
   expect({ prompts: result.prompts, instructions: result.instructions }).toEqual({ prompts: 541, instructions: 834 })
   expect(counts(result.headline)).toEqual([["prompt-level", "417/541", "431/541"], ["instruction-level", "697/834", "713/834"]])
@@ -35,7 +35,7 @@ testWithData("GPT-4's responses to IFEval: 417 prompts and 697 instructions stri
   expect(result.responses).toMatchObject({ rows: 541, missing: ["2785"], unmatched: [expect.any(Number)], duplicates: [] })
 })
 
-testWithData("Llama-3.1-8B's responses to IFEval: 387 and 666 strictly, 408 and 696 loosely but for one random verdict", async () => {
+testWith("ifeval/input_data.jsonl", "ifeval/reference_runs/llama31_8b.jsonl")("Llama-3.1-8B's responses to IFEval: 387 and 666 strictly, 408 and 696 loosely but for one random verdict", async () => {
   const path = "ifeval/reference_runs/llama31_8b.jsonl"
   const { result, verdicts } = await score(suites.ifeval, dataDir!, dataFile(path))
   const reference = new Map(lines<Reference>(path).map((row) => [String(row.key), row]))
@@ -61,7 +61,7 @@ testWithData("Llama-3.1-8B's responses to IFEval: 387 and 666 strictly, 408 and 
   expect(printSuiteResult(result)).toContain("3617 change_case:english_capital (strict no, loose no)")
 })
 
-testWithData("every verdict on IFBench's sample is that of its original", async () => {
+testWith("ifbench/IFBench_test.jsonl", "ifbench/sample_output.jsonl", "ifbench/reference_runs/sample_output.jsonl")("every verdict on IFBench's sample is that of its original", async () => {
   const { result, verdicts } = await score(suites.ifbench, dataDir!, dataFile("ifbench/sample_output.jsonl"))
   const reference = new Map(lines<Reference>("ifbench/reference_runs/sample_output.jsonl").map((row) => [String(row.key), row]))
   expect(counts(result.answered!)).toEqual([["prompt-level", "76/293", "86/293"], ["instruction-level", "92/334", "107/334"]])
@@ -73,7 +73,7 @@ testWithData("every verdict on IFBench's sample is that of its original", async 
   }
 })
 
-testWithData("all of Collie's 2,080 examples satisfy their constraints", async () => {
+testWith("collie/collie_v1.jsonl")("all of Collie's 2,080 examples satisfy their constraints", async () => {
   const files = await scratch({
     "examples.jsonl": jsonl(...lines<{ id: string; example: string }>("collie/collie_v1.jsonl").map(({ example, id }) => ({ id, response: example })))
   })
@@ -83,7 +83,7 @@ testWithData("all of Collie's 2,080 examples satisfy their constraints", async (
   expect(result.headline.rows["structures"]!["satisfied"]).toEqual({ value: 1, count: 13, error: 0 })
 })
 
-testWithData.each(["gpt4", "vicuna7b"])("every verdict on Collie's responses of %s is that of its original", async (model) => {
+testWith("collie/collie_v1.jsonl", "collie/reference_verdicts.jsonl").each(["gpt4", "vicuna7b"])("every verdict on Collie's responses of %s is that of its original", async (model) => {
   const rows = lines<{ id: string; model: string; text: string; satisfied: boolean }>("collie/reference_verdicts.jsonl")
     .filter((row) => row.model === model)
   const files = await scratch({ "responses.jsonl": jsonl(...rows.map(({ id, text }) => ({ id, response: text }))) })
@@ -95,7 +95,7 @@ testWithData.each(["gpt4", "vicuna7b"])("every verdict on Collie's responses of 
   expect(answered.filter(({ instructions, record }) => instructions[0]!.strict !== satisfied.get(record.key))).toEqual([])
 })
 
-testWithData("the gold answers of FollowBench's examples have the form that is asked for, five of several lines aside", async () => {
+testWith("followbench/data/example_constraints.json")("the gold answers of FollowBench's examples have the form that is asked for, five of several lines aside", async () => {
   const responses = (JSON.parse(readFileSync(dataFile("followbench/data/example_constraints.json"), "utf8")) as ReadonlyArray<FollowbenchRecord>)
     .map(({ answer, example_id, level }) => ({ key: `example/${example_id}/${level}`, response: answer }))
   const files = await scratch({ "responses.jsonl": jsonl(...responses) })
@@ -104,7 +104,7 @@ testWithData("the gold answers of FollowBench's examples have the form that is a
   expect(result.breakdowns[1]!.rows["followbench:example"]).toEqual({ HSR: { value: 195 / 200, followed: 195, count: 200 } })
 })
 
-testWithData("FollowBench's 350 rule-checked records: targets of their rules are satisfied", async () => {
+testWith("followbench/data/content_constraints.json")("FollowBench's 350 rule-checked records: targets of their rules are satisfied", async () => {
   const exact = new Set(["E2E", "text_editing", "WIKIEVENTS", "BBH_logical", "BBH_time", "self_made_space", "gsm_8k"])
   const responses = ["content", "situation", "mixed"].flatMap((type) =>
     (JSON.parse(readFileSync(dataFile(`followbench/data/${type}_constraints.json`), "utf8")) as ReadonlyArray<FollowbenchRecord>)

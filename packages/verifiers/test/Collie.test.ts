@@ -1,6 +1,6 @@
-import { expect, test } from "@jest/globals"
+import { expect } from "@jest/globals"
 import { prepare, VerifierError } from "../src/index.ts"
-import { describeWithData, readLines } from "./support/Data.ts"
+import { readLines, reportParity, testWithData } from "./support/Data.ts"
 
 interface Instance {
   readonly id: string
@@ -21,20 +21,24 @@ const satisfied = ({ constraint, targets }: Instance, text: string): boolean | V
   return prepared instanceof VerifierError ? prepared : prepared.check(text)
 }
 
-describeWithData("COLLIE", () => {
-  const instances = new Map(readLines<Instance>("collie/collie_v1.jsonl").map((instance) => [instance.id, instance]))
+const original = "collie/collie_v1.jsonl"
+const verdicts = "collie/reference_verdicts.jsonl"
+const readInstances = () => new Map(readLines<Instance>(original).map((instance) => [instance.id, instance]))
 
-  test("verdicts of the reference", () => {
-    const references = readLines<Reference>("collie/reference_verdicts.jsonl")
-    expect(references).toHaveLength(2600)
-    const bad = references.filter((reference) => {
-      const instance = instances.get(reference.id)!
-      return satisfied(instance, reference.text ?? instance.example) !== reference.satisfied
-    })
-    expect(bad).toEqual([])
+testWithData([original, verdicts], "COLLIE: verdicts of the reference", () => {
+  const instances = readInstances()
+  const references = readLines<Reference>(verdicts)
+  expect(references).toHaveLength(2600)
+  const bad = references.filter((reference) => {
+    const instance = instances.get(reference.id)!
+    return satisfied(instance, reference.text ?? instance.example) !== reference.satisfied
   })
-  test("every stored example satisfies its constraint", () => {
-    expect(instances.size).toBe(2080)
-    expect([...instances.values()].filter((instance) => satisfied(instance, instance.example) !== true)).toEqual([])
-  })
+  expect(bad).toEqual([])
+  reportParity("COLLIE", references.length)
+})
+
+testWithData([original], "COLLIE: every stored example satisfies its constraint", () => {
+  const instances = readInstances()
+  expect(instances.size).toBe(2080)
+  expect([...instances.values()].filter((instance) => satisfied(instance, instance.example) !== true)).toEqual([])
 })

@@ -1,6 +1,6 @@
-import { expect, test } from "@jest/globals"
+import { expect } from "@jest/globals"
 import { followbench, followbenchInstruction, type FollowBenchRecord, prepare, verify, VerifierError } from "../src/index.ts"
-import { describeWithData, readJson, readLines } from "./support/Data.ts"
+import { readJson, readLines, reportParity, testWithData } from "./support/Data.ts"
 
 interface Vector {
   readonly rule: string
@@ -17,21 +17,22 @@ const instructionOf = ({ example_id, level, rule, target, template }: Vector) =>
     ? { id: "followbench:example", kwargs: { target: template } }
     : { id: `followbench:${rule === "format" ? `format_${example_id}` : rule}`, kwargs: { level, target } }
 
-describeWithData("FollowBench", () => {
-  test("rule vectors", () => {
-    const vectors = readLines<Vector>("followbench/rule_vectors.jsonl")
-    expect(vectors).toHaveLength(872)
-    const bad = vectors.filter((vector) => {
-      const prepared = prepare(instructionOf(vector))
-      return prepared instanceof VerifierError || prepared.check(vector.generation) !== vector.expected
-    })
-    expect(bad).toEqual([])
+const rules = "followbench/rule_vectors.jsonl"
+testWithData([rules], "FollowBench: rule vectors", () => {
+  const vectors = readLines<Vector>(rules)
+  expect(vectors).toHaveLength(872)
+  const bad = vectors.filter((vector) => {
+    const prepared = prepare(instructionOf(vector))
+    return prepared instanceof VerifierError || prepared.check(vector.generation) !== vector.expected
   })
-  test("every record is either checked by a rule or left to a judge", () => {
-    const files = ["content", "situation", "style", "format", "mixed", "example"]
-    const records = files.flatMap((file) => readJson<Array<FollowBenchRecord>>(`followbench/data/${file}_constraints.json`))
-    const instructions = records.flatMap((record) => followbenchInstruction(record) ?? [])
-    expect(new Set(instructions.map(({ id }) => id)).size).toBe(Object.keys(followbench).length)
-    expect(instructions.filter((instruction) => verify(instruction, "text")._tag !== "Decided")).toEqual([])
-  })
+  expect(bad).toEqual([])
+  reportParity("FollowBench's rules", vectors.length)
+})
+
+const files = ["content", "situation", "style", "format", "mixed", "example"].map((kind) => `followbench/data/${kind}_constraints.json`)
+testWithData(files, "FollowBench: every record is either checked by a rule or left to a judge", () => {
+  const records = files.flatMap((file) => readJson<Array<FollowBenchRecord>>(file))
+  const instructions = records.flatMap((record) => followbenchInstruction(record) ?? [])
+  expect(new Set(instructions.map(({ id }) => id)).size).toBe(Object.keys(followbench).length)
+  expect(instructions.filter((instruction) => verify(instruction, "text")._tag !== "Decided")).toEqual([])
 })

@@ -83,8 +83,9 @@ interface Extracted {
   readonly extracted_l2: string | null
 }
 
-testWithData("letters of MMLU-Pro's sample", () => {
-  const rows = readLines<Extracted>("mmlu-pro/sample_with_outputs.jsonl")
+const sample = "mmlu-pro/sample_with_outputs.jsonl"
+testWithData([sample], "letters of MMLU-Pro's sample", () => {
+  const rows = readLines<Extracted>(sample)
   const letter = ({ generated_text }: Extracted) => chosenLetter(generated_text, "ABCDEFGHIJ") ?? null
   expect(rows.filter((row) => letter(row) !== row.extracted_l2).map(({ question_id }) => question_id)).toEqual([])
   expect(rows).toHaveLength(812)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
 import { conflictsOf, contradictions, ifbench, ifeval, type Instruction, isImpossible, verifiers, verify } from "../../src/index.ts"
-import { describeWithData, readLines } from "../support/Data.ts"
+import { readLines, testWithData } from "../support/Data.ts"
 import { instruction, richText } from "../support/Arbitraries.ts"
 
 const to = (id: string, kwargs: object = {}): Instruction => ({ id, kwargs })
@@ -146,23 +146,29 @@ describe("conflictsOf", () => {
   })
 })
 
-describeWithData("public responses", () => {
-  interface Run {
-    readonly response: string
-    readonly instruction_id_list: ReadonlyArray<string>
-    readonly kwargs: ReadonlyArray<object>
-  }
-  test.each(["ifeval/reference_runs/gpt4.jsonl", "ifeval/reference_runs/llama31_8b.jsonl", "ifbench/reference_runs/sample_output.jsonl"])(
-    "no prompt of %s is called impossible that some response follows",
-    (path) => {
-      for (const row of readLines<Run>(path)) {
-        const instructions = row.instruction_id_list.map((id, i) => to(id, row.kwargs[i]))
-        const follows = instructions.every((one) => {
-          const verdict = verify(one, row.response)
-          return verdict._tag === "Decided" && verdict.followed
-        })
-        if (follows) expect(contradictions(instructions).filter(({ kind }) => kind !== "conflict")).toEqual([])
-      }
+interface Run {
+  readonly response: string
+  readonly instruction_id_list: ReadonlyArray<string>
+  readonly kwargs: ReadonlyArray<object>
+}
+
+for (const path of ["ifeval/reference_runs/gpt4.jsonl", "ifeval/reference_runs/llama31_8b.jsonl", "ifbench/reference_runs/sample_output.jsonl"]) {
+  testWithData([path], `no prompt of ${path} is called impossible that some response follows`, () => {
+    for (const row of readLines<Run>(path)) {
+      const instructions = row.instruction_id_list.map((id, i) => to(id, row.kwargs[i]))
+      const follows = instructions.every((one) => {
+        const verdict = verify(one, row.response)
+        return verdict._tag === "Decided" && verdict.followed
+      })
+      if (follows) expect(contradictions(instructions).filter(({ kind }) => kind !== "conflict")).toEqual([])
     }
-  )
+  })
+}
+
+const benchmarks = ["ifeval/input_data.jsonl", "ifbench/IFBench_test.jsonl"]
+testWithData(benchmarks, "the benchmarks ask for nothing impossible", () => {
+  const rows = benchmarks.flatMap((path) => readLines<Omit<Run, "response">>(path))
+  expect(rows).toHaveLength(841)
+  const impossible = rows.map((row) => row.instruction_id_list.map((id, i) => to(id, row.kwargs[i]))).filter(isImpossible)
+  expect(impossible).toEqual([])
 })
