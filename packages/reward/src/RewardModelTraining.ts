@@ -2,7 +2,9 @@
 // temperature) and held-out parts (the report), and updates of whole pairs through the same artifacts as every training.
 // The loss is -log f(o_k, c_k) - log(1 - f(o_{k-1}, c_k)), the mean over the pairs of an update (arXiv 2508.02150).
 import { generateArtifacts } from "@ifrl/artifacts"
-import { type Classifier, classifierGraph, classifierOn, type Model } from "@ifrl/models"
+import {
+  type Adapter, type Classifier, classifierGraph, classifierOn, initializeAdapter, mergeAdapter, type Model, scoreName
+} from "@ifrl/models"
 import { permutation } from "@ifrl/runtime"
 import { learningRate, LearningRateSchedule, makeTrainable, type Trainable, type TrainError } from "@ifrl/train"
 import { Effect, Schema } from "effect"
@@ -42,6 +44,12 @@ export const RewardModelConfig = Schema.Struct({
   heldOut: field(half, 0.1, "Share of the rows whose pairs only measure."),
   evaluationsPerEpoch: field(positiveCount, 2, "Looks at the validation pairs in one pass."),
   patience: field(positiveCount, 3, "Looks without improvement after which training stops; the best weights are kept."),
+  loraRank: field(
+    Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0))),
+    0,
+    "Rank of adapters that are trained with the head in place of the whole model, and merged into it when it is saved; 0 trains all weights."
+  ),
+  loraAlpha: field(positive, 32, "The adapters' part is scaled by loraAlpha / loraRank."),
   calibrate: field(Schema.Boolean, true, "Fit a temperature on the validation pairs."),
   seed: field(Schema.Int, 0, "Seed of the head, of the split and of the order.")
 })
@@ -93,6 +101,7 @@ export const templateOf = ({ template }: Pick<RewardModelConfig, "template">): R
 
 interface Fitting {
   readonly classifier: Classifier
+  readonly adapter: Adapter | undefined
   readonly trainable: Trainable
   readonly encode: (examples: ReadonlyArray<LabelledPair>) => Effect.Effect<ReadonlyArray<EncodedPair>, RewardModelError>
 }
@@ -117,7 +126,8 @@ const fit = Effect.fnUntraced(function*(
   config: RewardModelConfig,
   onUpdate: RewardTrainingOptions<never, never>["onUpdate"]
 ) {
-  const { classifier, encode, trainable } = fitting
+  const { adapter, classifier, encode, trainable } = fitting
+  const trained = adapter?.parameters ?? classifier.parameters
   const rows = yield* encode(examplesOf(training))
   const looked = yield* encode(examplesOf(validation))
   const perEpoch = Math.ceil(training.length / config.pairsPerStep)
@@ -151,25 +161,43 @@ const fit = Effect.fnUntraced(function*(
     })
     since = { loss: 0, updates: 0 }
     if (found.negativeLogLikelihood < best.loss) {
-      const weights = new Map(Array.from(classifier.parameters, ([name, tensor]) => [name, tensor.bytes.slice().buffer]))
+      const weights = new Map(Array.from(trained, ([name, tensor]) => [name, tensor.bytes.slice().buffer]))
       best = { loss: found.negativeLogLikelihood, weights }
     } else if (looks.length - 1 - looks.findLastIndex((look) => look.validationLoss === best.loss) >= config.patience) break
   }
-  for (const [name, bytes] of best.weights) classifier.parameters.get(name)!.bytes.set(new Uint8Array(bytes))
+  for (const [name, bytes] of best.weights) trained.get(name)!.bytes.set(new Uint8Array(bytes))
   return looks
 })
+
+/** An adapter of every projection, with the head beside it. */
+const adapterOf = ({ decoder, parameters }: Classifier, { loraAlpha: alpha, loraRank: rank, seed }: RewardModelConfig) =>
+  Effect.fromResult(
+    initializeAdapter(decoder, { rank, alpha, targets: "all-linear" }, seed, new Map([[scoreName, parameters.get(scoreName)!]]))
+  ).pipe(Effect.mapError((error) => refuse("rewardModel.loraRank", error.message, error.remedy)))
+
+/** The classifier as it is saved and scores: with its adapter, if there is one, merged into the weights. */
+const finished = ({ adapter, classifier }: Fitting) =>
+  adapter === undefined ? Effect.succeed(classifier) : mergeAdapter(classifier.parameters, adapter).pipe(
+    Effect.map((parameters): Classifier => ({ ...classifier, parameters })),
+    Effect.mapError((error) => refuse("adapter", error.message, error.remedy))
+  )
 
 const start = Effect.fnUntraced(function*(model: Model, config: RewardModelConfig) {
   const template = yield* attempt(() => templateOf(config))
   const classifier = classifierOn(model, { labels: classLabels, seed: config.seed })
   const maxLength = Math.min(config.maxLength, model.config.maxPositions)
-  const artifacts = generateArtifacts({ model: classifierGraph(classifier, { maxLength }), loss: "classification" })
-  const trainable = yield* makeTrainable({ model: classifier, artifacts, weightDecay: config.weightDecay }).pipe(
+  const adapter = config.loraRank === 0 ? undefined : yield* adapterOf(classifier, config)
+  const artifacts = generateArtifacts({
+    model: classifierGraph(classifier, { maxLength, lora: adapter?.shape }),
+    loss: "classification",
+    ...(adapter !== undefined && { requiresGrad: [...adapter.parameters.keys()] })
+  })
+  const trainable = yield* makeTrainable({ model: classifier, adapter, artifacts, weightDecay: config.weightDecay }).pipe(
     Effect.mapError(fromTraining)
   )
   const encode = (examples: ReadonlyArray<LabelledPair>) =>
     attempt(() => examples.map((example) => ({ tokens: template.encode(model.tokenizer, example, maxLength), label: example.label })))
-  return { fitting: { classifier, trainable, encode } satisfies Fitting, template, maxLength }
+  return { fitting: { classifier, adapter, trainable, encode } satisfies Fitting, template, maxLength }
 })
 
 const doubtful = Effect.fnUntraced(function*<E, R>(options: RewardTrainingOptions<E, R>, pairs: ReadonlyArray<SoftPair>) {
@@ -242,7 +270,7 @@ export const trainRewardModel = Effect.fn("trainRewardModel")(function*<E, R>(op
       }
     }
     const result: RewardModelResult = {
-      classifier: fitting.classifier,
+      classifier: yield* finished(fitting),
       card,
       steps,
       looks,

@@ -73,6 +73,27 @@ describe("trainRewardModel", () => {
     expect(confident).toBeGreaterThan(0.7 * generated!)
   })
 
+  test("adapters learn it too, and are merged into the folder's weights", async () => {
+    const { before, merged, trained } = await run(Effect.gen(function*() {
+      const before = yield* freshModel
+      const trained = yield* trainRewardModel({
+        pairs: somePairs(80),
+        pairsConfig: pairsConfig(),
+        config: modelConfig({ loraRank: 4, loraAlpha: 8, learningRate: 1e-2 }),
+        base: freshModel,
+        names: { base: "fresh", policy: "test" }
+      })
+      const held = examplesOf(somePairs(200).slice(160))
+      const merged = yield* scoring(trained, ({ score }) => score(held))
+      return { before, trained, merged: merged.map((p, i) => (p >= 0.5) === held[i]!.label) }
+    }))
+    expect(merged.filter(Boolean).length / merged.length).toBeGreaterThan(0.9)
+    const same = (name: string) => Buffer.compare(trained.classifier.parameters.get(name)!.bytes, before.parameters.get(name)!.bytes) === 0
+    expect(same("model.layers.0.self_attn.q_proj.weight")).toBe(false)
+    expect(same("model.embed_tokens.weight")).toBe(true)
+    expect([...trained.classifier.parameters.keys()].filter((name) => name.includes("lora"))).toEqual([])
+  })
+
   test("too few pairs are refused with what there is", async () => {
     const error = await run(Effect.flip(train({ pairs: 1 })))
     expect(error.message).toMatch(/more prompts with soft constraints/)
