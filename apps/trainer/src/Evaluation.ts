@@ -41,8 +41,12 @@ export interface PromptEncoder {
   readonly stopTokens: ReadonlyArray<number>
 }
 
-const verdictOf = (constraint: { readonly id: string; readonly kwargs: Kwargs | undefined }, answer: string): Verdict =>
-  (isAnswer(constraint.id) ? verifyAnswer(constraint.id, constraint.kwargs ?? {}, answer) : undefined) ?? verify(constraint, answer)
+/** A final answer that cannot be compared with the gold one is not known to be right. */
+const verdictOf = (constraint: { readonly id: string; readonly kwargs: Kwargs | undefined }, answer: string): Verdict => {
+  if (!isAnswer(constraint.id)) return verify(constraint, answer)
+  const verdict = verifyAnswer(constraint.id, constraint.kwargs ?? {}, answer)
+  return { _tag: "Decided", followed: verdict?._tag === "Decided" && verdict.followed }
+}
 
 const judgeConstraints = (row: PromptRow, answer: string): Effect.Effect<PromptVerdict, CommandError> => {
   const hard = row.instruction_id_list.map((id, i) => ({ id, kwargs: row.kwargs[i] })).filter(({ id }) => !isSoft(id))
