@@ -13,7 +13,7 @@ import { createHash } from "node:crypto"
 import { parse as parseYaml } from "yaml"
 import { CommandError } from "../CommandError.ts"
 import { Json } from "../Flags.ts"
-import { modelDirectory } from "../ModelFolder.ts"
+import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 const writers = ["templates", "endpoint", "policy"] as const
@@ -78,6 +78,7 @@ const longestReply = 160
 /** The policy as a writer: a chunk's requests are one batch. Its replies depend on the prompt and the attempt alone. */
 const policyWriter = ({ model: path, seed }: CurriculumBuild) =>
   Layer.unwrap(Effect.gen(function*() {
+    yield* fetchModel(path)
     const model = yield* loadModel(modelDirectory(path))
     const maxLength = Math.min(model.config.maxPositions, 4096)
     const keyOf = (text: string) => createHash("sha256").update(text).digest().readUInt32LE(0)
