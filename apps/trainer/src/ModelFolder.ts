@@ -29,7 +29,9 @@ export interface FetchOptions {
 export const fetchModel = Effect.fn("fetchModel")(function*(name: string, options: FetchOptions = {}) {
   const fs = yield* FileSystem.FileSystem
   const [id = "", revision] = name.split("@")
-  if (name === embedded || !isHubId(id) || (yield* fs.exists(name))) return
+  // A path that can't be looked at is refused by what reads it.
+  const here = fs.exists(name).pipe(Effect.orElseSucceed(() => true))
+  if (name === embedded || !isHubId(id) || (yield* here)) return
   const bar = downloadBar(name)
   const folder = yield* downloadModel(id, {
     ...options,
