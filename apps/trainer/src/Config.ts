@@ -116,7 +116,12 @@ const Train = Schema.Struct({
   ),
   microBatchTokens: field(positiveCount, 4096, "Rows times longest row of one training run of the graph, in tokens; memory grows with it."),
   microBatchRows: field(count, 0, "Rows of one training run of the graph, in rows; 0 for as many as the tokens allow."),
-  recompute: field(Schema.Boolean, false, "Compute activations again in backward: less memory, about a third more time.")
+  recompute: field(Schema.Boolean, false, "Compute activations again in backward: less memory, about a third more time."),
+  memoryGB: field(
+    nonNegative,
+    0,
+    "Memory that the run may take, in GB; 0 for what the system has available. A run that is estimated to need more is refused before weights are read."
+  )
 })
 
 const Lora = Schema.Struct({

@@ -7,6 +7,7 @@ import {
   initializeAdapter,
   isHubId,
   loadAdapter,
+  loadConfig,
   loadModel,
   loadWeights,
   mergeAdapter,
@@ -15,18 +16,14 @@ import {
   saveModel,
   withAdapter
 } from "@ifrl/models"
+import { checkMemory } from "@ifrl/train"
 import { Effect } from "effect"
 import type { Config } from "./Config.ts"
+import { loraOptions } from "./Lora.ts"
 import { modelDirectory } from "./ModelFolder.ts"
 import type { RunFolder } from "./RunFolder.ts"
 import { maxLengthOf } from "./Session.ts"
-
-/** The adapter that a config asks for; undefined where all weights are trained. */
-export const loraOptions = ({ lora }: Config) => {
-  if (lora.rank === 0) return undefined
-  const targets = lora.targets.length === 1 && !/^[\w.]+$/.test(lora.targets[0]!) ? lora.targets[0]! : lora.targets
-  return { rank: lora.rank, alpha: lora.alpha, targets, rankStabilised: lora.rankStabilised }
-}
+import { longestSequence, memoryPlan } from "./Units.ts"
 
 export interface PolicyModel {
   readonly model: Model
@@ -40,10 +37,36 @@ export const baseOf = ({ model }: Config): string => {
   return folder !== model.path && isHubId(id) ? id : folder
 }
 
-/** The model of a run, and its adapter if it has one; from `checkpoint` when the run goes on. */
-export const loadPolicyModel = Effect.fn("loadPolicyModel")(function*(config: Config, checkpoint: string | undefined) {
+/** What a run needs in memory beside the training itself. */
+export interface Beside {
+  /** Frozen copies of the weights. */
+  readonly references: number
+  /** Rows that are generated at once. */
+  readonly rows: number
+}
+
+/** Refuses what can't fit, from config.json alone. A row longer than train.microBatchTokens asks for more than is counted. */
+const checkSize = Effect.fnUntraced(function*(config: Config, folder: string, { references, rows }: Beside) {
+  const { rollout, train } = config
+  const decoder = yield* loadConfig(folder)
+  const longest = longestSequence(config, decoder)
+  const cache = rows === 0 ? undefined : { rows, length: Math.min(longest, rollout.maxTokens) }
+  const plan = memoryPlan(config, decoder, Math.min(longest, train.microBatchTokens), references, cache)
+  yield* checkMemory(plan, train.memoryGB > 0 ? train.memoryGB * 1e9 : undefined)
+})
+
+/**
+ * The model of a run, and its adapter if it has one; from `checkpoint` when the run goes on. A model that can't be
+ * trained in the memory there is is refused before its weights are read.
+ */
+export const loadPolicyModel = Effect.fn("loadPolicyModel")(function*(
+  config: Config,
+  checkpoint: string | undefined,
+  beside: Beside = { references: 0, rows: 0 }
+) {
   const options = loraOptions(config)
   const base = modelDirectory(config.model.path)
+  yield* checkSize(config, base, beside)
   const model = yield* loadModel(options === undefined ? checkpoint ?? base : base)
   const adapter = options === undefined
     ? undefined

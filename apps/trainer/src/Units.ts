@@ -1,18 +1,14 @@
 // What a run will ask for, from its config and the model's config.json alone: no weights are read. Counts are exact or
 // upper bounds; memory and time are estimates, made of the terms given here.
 import { needsReference, updatesPerRollout } from "@ifrl/grpo"
+import { type DecoderConfig, loraShape } from "@ifrl/models"
+import { memoryEstimate, type MemoryPlan } from "@ifrl/train"
+import { Result } from "effect"
 import type { Config } from "./Config.ts"
+import { loraOptions } from "./Lora.ts"
 
 /** The sizes of a model that decide memory and time. Letters are those of CONTRIBUTING's legend. */
-export interface ModelSize {
-  readonly vocabSize: number
-  readonly hiddenSize: number
-  readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly headDim: number
-  readonly intermediateSize: number
-  readonly maxPositions: number
+export interface ModelSize extends DecoderConfig {
   /** Numbers of the model, a tied embedding counted once. */
   readonly parameters: number
 }
@@ -42,9 +38,6 @@ const MB = 1e6
 const decodeEfficiency = 0.28
 const trainEfficiency = 0.63
 
-/** Floats that a layer keeps for backward, per token: block inputs, norms and products; attention keeps no scores. */
-const layerFloats = (m: ModelSize) => 8 * m.hiddenSize + 3 * (m.heads + 2 * m.kvHeads) * m.headDim + 5 * m.intermediateSize
-
 /** Multiplications per token of one forward pass over `length` tokens: all weights but the looked-up embedding, and attention. */
 const forwardProducts = (m: ModelSize, length: number) => {
   const weights = 2 * (m.heads + m.kvHeads) * m.headDim * m.hiddenSize + 3 * m.hiddenSize * m.intermediateSize
@@ -61,16 +54,30 @@ export const longestSequence = ({ model: { maxLength } }: Config, { maxPositions
 
 const total = (parts: Record<string, number>) => ({ ...parts, total: Object.values(parts).reduce((a, b) => a + b, 0) })
 
-const trainingBytes = (config: Config, model: ModelSize, length: number, references: number) => {
-  const kept = config.train.recompute
-    ? model.layers * model.hiddenSize + layerFloats(model)
-    : model.layers * layerFloats(model)
+/** What training on rows of `length` tokens asks of memory under `config`, beside a cache of generation. */
+export const memoryPlan = (
+  config: Config,
+  model: DecoderConfig,
+  length: number,
+  references: number,
+  cache?: MemoryPlan["cache"]
+): MemoryPlan => {
+  const options = loraOptions(config)
+  const lora = options === undefined ? undefined : Result.getOrUndefined(loraShape(model, options))
   return {
-    weights: (1 + references) * model.parameters * bytesPerFloat,
-    gradients: model.parameters * bytesPerFloat,
-    moments: 2 * model.parameters * bytesPerFloat,
-    activations: Math.max(config.train.microBatchTokens, length) * kept * bytesPerFloat
+    config: model,
+    rows: Math.max(1, Math.floor(config.train.microBatchTokens / length)),
+    length,
+    recompute: config.train.recompute,
+    lora,
+    references: lora === undefined ? references : 0,
+    cache
   }
+}
+
+const trainingMegabytes = (plan: MemoryPlan) => {
+  const { total: _, ...parts } = memoryEstimate(plan)
+  return megabytes(parts)
 }
 
 const cacheBytes = (config: Config, model: ModelSize, length: number, responses: number) =>
@@ -121,10 +128,10 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
       trainedTokensPerStep: trained,
       parameters: model.parameters
     },
-    memoryMB: megabytes({
-      ...trainingBytes(config, model, length, references),
-      cache: cacheBytes(config, model, length, responses)
-    }),
+    memoryMB: trainingMegabytes(memoryPlan(config, model, length, references, {
+      rows: Math.min(rollout.rows, responses),
+      length
+    })),
     minutesPerStep,
     minutes: minutesPerStep.total * train.steps,
     assumed
@@ -145,7 +152,7 @@ export const sftUnits = (config: Config, model: ModelSize, assumed: Assumptions)
       trainedTokensPerStep: trained,
       parameters: model.parameters
     },
-    memoryMB: megabytes(trainingBytes(config, model, length, 0)),
+    memoryMB: trainingMegabytes(memoryPlan(config, model, length, 0)),
     minutesPerStep,
     minutes: minutesPerStep.total * config.train.steps,
     assumed

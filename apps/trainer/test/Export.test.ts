@@ -102,6 +102,15 @@ describe("an adapter", () => {
     expect(moved.map(([name]) => name)).toEqual(adapter.shape.modules.map((module) => `${module}.weight`))
   })
 
+  test("is what a run is told to take that would not fit, before weights are read", async () => {
+    const limits = ["--set", "train.memoryGB=0.27", "--set", `run.folder=${at("runs")}`, "--set", `data.examples=${at("chat.jsonl")}`]
+    const { exit } = await ifrl("sft", "--model", at("tiny"), ...limits, "--name", "small")
+    const text = JSON.stringify(exit)
+    expect(text).toContain("full fine-tuning of 0 M parameters")
+    expect(text).toContain("of 0.3 GB available")
+    expect(text).toContain("what fits: recomputed activations")
+  })
+
   test("of a fresh model is refused", async () => {
     const { exit } = await ifrl("sft", "--set", "model.fresh=true", "--set", "lora.rank=4", "--set", `run.folder=${at("runs")}`, "--name", "no")
     expect(JSON.stringify(exit)).toContain("lora.rank")

@@ -7,6 +7,12 @@ const assumed = { promptTokens: 64, gigaflops: 490 }
 
 /** The 26.7 M parameter model of the design notes. */
 const model: ModelSize = {
+  family: "qwen2",
+  normEpsilon: 1e-6,
+  ropeTheta: 10_000,
+  tiedEmbeddings: false,
+  attentionBias: true,
+  initializerRange: 0.02,
   vocabSize: 4096,
   hiddenSize: 512,
   layers: 8,
@@ -41,12 +47,14 @@ describe("trainUnits", () => {
   })
 
   test("memory is sixteen bytes a parameter, the cache, and activations near the measured 1.03 GB", () => {
-    const { activations, cache, gradients, moments, total, weights } = units.memoryMB
+    const { activations, cache, gradients, moments, total, weights, ...rest } = units.memoryMB
     expect([weights, gradients, moments]).toEqual([107.014144, 107.014144, 214.028288])
     expect(cache).toBeCloseTo((16 * 256 * 8 * 2 * 2 * 64 * 4) / 1e6, 6)
     expect(activations).toBeGreaterThan(800)
     expect(activations).toBeLessThan(1200)
-    expect(total).toBeCloseTo(activations! + cache! + gradients! + moments! + weights!, 6)
+    expect(rest["references"]).toBe(0)
+    const parts = [activations, cache, gradients, moments, weights, ...Object.values(rest)]
+    expect(total).toBeCloseTo(parts.reduce<number>((sum, part) => sum + part!, 0), 6)
   })
 
   test("time is that of the design notes: 8 x 256 tokens trained in about a second", () => {
@@ -57,11 +65,18 @@ describe("trainUnits", () => {
 
   test("a reference model adds its weights and its pass, recomputation saves activations and costs a pass", () => {
     const reference = trainUnits(decode({ ...config, objective: { klCoefficient: 0.1 } }), model, assumed)
-    expect(reference.memoryMB["weights"]).toBeCloseTo(2 * units.memoryMB["weights"]!, 6)
+    expect(reference.memoryMB["references"]).toBeCloseTo(units.memoryMB["weights"]!, 6)
     expect(reference.minutesPerStep["training"]! / units.minutesPerStep["training"]!).toBeCloseTo(4 / 3, 6)
     const recomputed = trainUnits(decode({ ...config, train: { ...config.train, recompute: true } }), model, assumed)
     expect(recomputed.memoryMB["activations"]! / units.memoryMB["activations"]!).toBeLessThan(0.3)
     expect(recomputed.minutesPerStep["training"]! / units.minutesPerStep["training"]!).toBeCloseTo(4 / 3, 6)
+  })
+
+  test("an adapter needs moments of its own size and no reference weights", () => {
+    const lora = decode({ ...config, objective: { klCoefficient: 0.1 }, lora: { rank: 8, targets: ["q_proj"] } })
+    const { gradients, moments, references } = trainUnits(lora, model, assumed).memoryMB
+    const parameters = 8 * 8 * (512 + 512)
+    expect([gradients, moments, references]).toEqual([4 * parameters / 1e6, 8 * parameters / 1e6, 0])
   })
 
   test("sequences end at the model's length", () => {

@@ -129,7 +129,10 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const began = yield* Clock.currentTimeMillis
   const latest = resumed ? yield* (yield* Checkpoints).latest : undefined
   const saved = latest?.state as TrainState | undefined
-  const trained = yield* loadPolicyModel(config, latest?.directory)
+  const trained = yield* loadPolicyModel(config, latest?.directory, {
+    references: needsReference(config.objective) ? 1 : 0,
+    rows: Math.min(config.rollout.rows, config.rollout.promptsPerStep * config.rollout.groupSize)
+  })
   const { adapter, model } = trained
   const completed = latest?.step ?? 0
   const key = (step: number) => ({ step, fingerprint: fingerprintOf(config) })
