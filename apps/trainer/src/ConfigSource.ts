@@ -1,5 +1,5 @@
 // Where a config comes from: a preset, a JSON or YAML file over it, `--set a.b=c` over that, named flags over all; under
-// all of them the objective's own defaults and the schema's. Each source is held against the schema by itself, so that an
+// them the objective's own defaults and the schema's. Each source is held against the schema by itself, so that an
 // error names the source it came from.
 import { type ObjectiveName, objectives, type PresetName, presetNames, presets } from "@ifrl/grpo"
 import { Effect, FileSystem, Schema, SchemaIssue } from "effect"
@@ -117,7 +117,9 @@ const originOf = (layers: ReadonlyArray<Layer>, path: ReadonlyArray<PropertyKey>
   layers.findLast((layer) => at(layer.values, path) !== undefined)?.origin ?? layers.at(-1)?.origin ?? "config"
 
 const presetLayer = Effect.fnUntraced(function*(name: string) {
-  if (Object.hasOwn(presets, name)) return { origin: `preset ${name}`, values: presets[name as PresetName].config as Json } satisfies Layer
+  if (Object.hasOwn(presets, name)) {
+    return { origin: `preset ${name}`, values: presets[name as PresetName].config as Json } satisfies Layer
+  }
   return yield* new CommandError({
     operation,
     subject: `--preset ${name}`,

@@ -113,7 +113,7 @@ const partsOf = ({ formatted, parts, value }: Reward): Array<number | undefined>
     return outcome._tag === "Abstained" || outcome._tag === "Failed" ? undefined : scoreOf(outcome)
   })
 
-/** Advantages of the groups, from their rewards as shaped. In the control experiment rewards first change places in each group. */
+/** Advantages of the groups, from rewards as shaped. In the control experiment rewards first change places in each group. */
 const advantagesOf = (
   groups: ReadonlyArray<Group>,
   shaping: ReadonlyArray<number>,
@@ -128,7 +128,8 @@ const advantagesOf = (
     const parts = groups.map((group, i) =>
       placed(group.rewards.map((reward, g) => [...partsOf(reward), shaping[i * G + g]!]), i)
     )
-    return separateAdvantages(parts, groups.map((group) => [...group.rewards[0]!.parts.map((part) => part.weight), 1]), advantage)
+    const weights = groups.map((group) => [...group.rewards[0]!.parts.map((part) => part.weight), 1])
+    return separateAdvantages(parts, weights, advantage)
   }
   const shaped = groups.map((group, i) =>
     placed(group.rewards.map(({ value }, g) => value === undefined ? undefined : value + shaping[i * G + g]!), i)
@@ -156,7 +157,8 @@ export const collect = Effect.fn("grpo.collect")(function*(options: GrpoOptions,
   const penalised = objective.klIn === "reward" && objective.klCoefficient > 0 && completions.length > 0
   const kl = penalised ? yield* divergences(groups, options) : undefined
   const shaping = completions.map((completion, i) =>
-    overlongPenalty(completion.tokens.length, maxTokens, overlong) - (kl === undefined ? 0 : objective.klCoefficient * kl[i]!)
+    overlongPenalty(completion.tokens.length, maxTokens, overlong) -
+    (kl === undefined ? 0 : objective.klCoefficient * kl[i]!)
   )
   const advantages = advantagesOf(groups, shaping, options, step)
   const episodes = groups.flatMap((group, i) =>

@@ -1,5 +1,5 @@
 // What a run of GRPO is told, and what passes between its two halves: `collect` (prompts, completions, rewards,
-// advantages; may be interrupted) and `learn` (gradients and updates). Ids travel with every row, and pairing is checked.
+// advantages; may be interrupted) and `learn` (gradients and updates). Ids travel with every row; pairing is checked.
 import type { Cursor, PromptRow } from "@ifrl/curriculum"
 import type { ChatTokenizer } from "@ifrl/models"
 import type { Reward } from "@ifrl/reward"
@@ -14,7 +14,8 @@ export const DegenerateConfig = Schema.Struct({
     Schema.withDecodingDefaultKey(Effect.succeed("keep" as const))
   ).annotate({
     description:
-      "What becomes of groups whose rewards do not differ. keep: their tokens count in the mean and teach nothing; drop: they leave the update; resample: other prompts take their places, and what is still missing after the rounds is dropped."
+      "What becomes of groups whose rewards do not differ. keep: their tokens count in the mean and teach nothing; drop: they " +
+      "leave the update; resample: other prompts take their places, and what is still missing after the rounds is dropped."
   }),
   rounds: Schema.Int.pipe(
     Schema.check(Schema.isGreaterThanOrEqualTo(1)),
@@ -75,7 +76,7 @@ export interface Episode {
   readonly completion: Completion
   readonly text: string
   readonly reward: Reward
-  /** Added to the reward before advantages are computed: overlong penalty and, where it is in the reward, KL penalty. */
+  /** Added to the reward before advantages are computed: the overlong penalty and a KL penalty in the reward. */
   readonly shaping: number
   readonly advantage: number
 }
@@ -90,16 +91,18 @@ export interface Collected {
 }
 
 /**
- * Log-probs of a completion's tokens under the distribution that is trained: that of the sampling temperature. At temperature 1 these are
- * the policy's own.
+ * Log-probs of a completion's tokens under the distribution that is trained: that of the sampling temperature. At
+ * temperature 1 these are the policy's own.
  */
 export const policyLogProbs = (completion: Completion, { sampling }: Pick<GrpoOptions, "sampling">): Float32Array =>
   (sampling.temperature ?? 1) === 1 ? completion.logProbs : completion.samplingLogProbs
 
 /** Minibatches of one pass over a rollout of `promptsPerStep` prompts. */
-export const minibatches = ({ minibatchPrompts, promptsPerStep }: Pick<GrpoOptions, "minibatchPrompts" | "promptsPerStep">): number =>
-  minibatchPrompts === 0 ? 1 : Math.ceil(promptsPerStep / minibatchPrompts)
+export const minibatches = (
+  { minibatchPrompts, promptsPerStep }: Pick<GrpoOptions, "minibatchPrompts" | "promptsPerStep">
+): number => minibatchPrompts === 0 ? 1 : Math.ceil(promptsPerStep / minibatchPrompts)
 
-/** Optimizer updates that one rollout is planned for; guards may end them early. The learning-rate schedule counts them. */
-export const updatesPerRollout = (options: Pick<GrpoOptions, "epochs" | "minibatchPrompts" | "promptsPerStep">): number =>
-  minibatches(options) * options.epochs
+/** Optimizer updates that one rollout is planned for, as the schedule counts them; guards may end them early. */
+export const updatesPerRollout = (
+  options: Pick<GrpoOptions, "epochs" | "minibatchPrompts" | "promptsPerStep">
+): number => minibatches(options) * options.epochs

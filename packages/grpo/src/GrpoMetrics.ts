@@ -1,5 +1,5 @@
-// What one step of GRPO looked like, under the names of TRL's GRPOTrainer where TRL has one, else of verl; `verlNames` gives
-// verl's own names beside them. A metric that has nothing to be computed from is left out.
+// What one step of GRPO looked like, under the names of TRL's GRPOTrainer where TRL has one, else of verl; `verlNames`
+// gives verl's own names beside them. A metric that has nothing to be computed from is left out.
 import type { PromptRow } from "@ifrl/curriculum"
 import { failureCounts, type Reward, scoreOf } from "@ifrl/reward"
 import type { Completion } from "@ifrl/rollout"
@@ -44,7 +44,8 @@ const groupBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): Readonly
 export const completionMetrics = (completions: ReadonlyArray<Completion>): MetricRecord => {
   const lengths = completions.map((c) => c.tokens.length)
   const ended = completions.filter((c) => !isTruncated(c)).map((c) => c.tokens.length)
-  const share = (reason: Completion["stopReason"]) => completions.filter((c) => c.stopReason === reason).length / completions.length
+  const share = (reason: Completion["stopReason"]) =>
+    completions.filter((c) => c.stopReason === reason).length / completions.length
   return finite({
     "completions/mean_length": mean(lengths),
     "completions/min_length": least(lengths),
@@ -97,13 +98,17 @@ export interface SampledGroup {
   readonly degenerate: boolean
 }
 
-/** Zero-variance groups; rewards by curriculum level; rewards and lengths by domain. Of all groups that were sampled. */
+/** Zero-variance groups; rewards by curriculum level; rewards and lengths by domain. Of all groups sampled. */
 export const groupMetrics = (groups: ReadonlyArray<SampledGroup>, promptsPerStep: number): MetricRecord => {
   const rewardOf = (members: ReadonlyArray<SampledGroup>) =>
     mean(members.flatMap((group) => group.rewards.flatMap((r) => r.value === undefined ? [] : [r.value])))
   const lengthOf = (members: ReadonlyArray<SampledGroup>) =>
     mean(members.flatMap((group) => group.completions.map((c) => c.tokens.length)))
-  const by = (key: (group: SampledGroup) => string, prefix: string, of: (members: ReadonlyArray<SampledGroup>) => number) =>
+  const by = (
+    key: (group: SampledGroup) => string,
+    prefix: string,
+    of: (members: ReadonlyArray<SampledGroup>) => number
+  ) =>
     Object.fromEntries([...groupBy(groups, key)].map(([name, members]) => [`${prefix}/${name}`, of(members)]))
   const domain = ({ row }: SampledGroup) => row.domain === "" ? "other" : row.domain
   return finite({
@@ -189,21 +194,23 @@ export const warnings = (metrics: MetricRecord): Readonly<Record<string, string>
     ...(difference > problem
       ? {
         "mismatch-problem":
-          `sampler and trainer give the same tokens probabilities that differ by ${shown} on average, above ${problem}: the ` +
-          `gradient is biased; set train.oldLogProbs=trainer and an importance weight, or look for a difference between the two`
+          `sampler and trainer give the same tokens probabilities that differ by ${shown} on average, above ${problem}: ` +
+          "the gradient is biased; set train.oldLogProbs=trainer and an importance weight, or look for what differs"
       }
       : difference > notice
-      ? { mismatch: `sampler and trainer give the same tokens probabilities that differ by ${shown} on average, above ${notice}` }
+      ? { mismatch: `sampler and trainer give the same tokens probabilities that differ by ${shown}, above ${notice}` }
       : {}),
     ...((metrics.skipped_updates ?? 0) > 0 && {
-      skipped: `${metrics.skipped_updates} update(s) skipped: the gradient was not finite or longer than guards.skipGradNorm`
+      skipped: `${metrics.skipped_updates} update(s) skipped: gradient not finite or longer than guards.skipGradNorm`
     }),
-    ...(metrics["tokens/effective"] === 0 && { idle: "nothing was trained: no token had both a weight and an advantage" }),
+    ...(metrics["tokens/effective"] === 0 && {
+      idle: "nothing was trained: no token had both a weight and an advantage"
+    }),
     ...(metrics.early_stop === 1 && { kl: "the rollout's last updates were dropped: KL above guards.targetKl" })
   }
 }
 
-/** Mean over tokens of (r - 1) - log r, r = new / old probability: an estimate of KL(old || new) that is never negative. */
+/** Mean over tokens of (r - 1) - log r, r = new / old probability: an estimate of KL(old || new), never negative. */
 export const divergence = (old: ReadonlyArray<Float32Array>, now: ReadonlyArray<Float32Array>): number => {
   let total = 0
   let n = 0
@@ -259,7 +266,8 @@ export class UpdateTotals {
     const tokens = sum(all("tokens"))
     const shares = (name: string) => this.updates.map(({ sums }) => (sums[name] ?? 0) / sums.tokens!)
     // Where there is nothing to learn, the gradient is 0.
-    const norms = [...records.map((r) => r.gradNorm).filter(Number.isFinite), ...Array.from({ length: this.nothing }, () => 0)]
+    const still = Array.from({ length: this.nothing }, () => 0)
+    const norms = [...records.map((r) => r.gradNorm).filter(Number.isFinite), ...still]
     const names = Object.keys(perToken).filter((name) => this.updates.some(({ sums }) => name in sums))
     const made = records.filter((r) => r.applied).length
     return finite({

@@ -11,13 +11,20 @@ import {
   unpackCompletions
 } from "@ifrl/train"
 import { Clock, Effect } from "effect"
-import { type Collected, type Episode, type GrpoOptions, minibatches, policyLogProbs, updatesPerRollout } from "./Grpo.ts"
+import {
+  type Collected,
+  type Episode,
+  type GrpoOptions,
+  minibatches,
+  policyLogProbs,
+  updatesPerRollout
+} from "./Grpo.ts"
 import { divergence, mismatchMetrics, UpdateTotals, verlNames } from "./GrpoMetrics.ts"
 import { objectiveScalars, policySpec } from "./Objective.ts"
 import { isTruncated } from "./Overlong.ts"
 import { tokenWeights } from "./TokenWeights.ts"
 
-/** Tokens of an episode that are learnt from: none where the reward is undecided or a truncated completion is masked. */
+/** Tokens of an episode that are learnt from; none where the reward is undecided or a truncated completion is masked. */
 const learntLength = ({ completion, reward }: Episode, { overlong }: GrpoOptions): number =>
   reward.value === undefined || (overlong.mask && isTruncated(completion)) ? 0 : completion.tokens.length
 
@@ -48,7 +55,11 @@ export const trainingRows = (episodes: ReadonlyArray<Episode>, options: GrpoOpti
 }
 
 /** Log-probs of the rows' completions under the present or the reference weights, one array a row. */
-const evaluated = Effect.fnUntraced(function*(rows: ReadonlyArray<TrainingRow>, options: GrpoOptions, reference: boolean) {
+const evaluated = Effect.fnUntraced(function*(
+  rows: ReadonlyArray<TrainingRow>,
+  options: GrpoOptions,
+  reference: boolean
+) {
   const policy = yield* Policy
   const batches = packMicroBatches(rows, options.microBatch)
   const outputs = yield* Effect.forEach(batches, (batch) => policy.evaluate(batch, { reference }))
@@ -115,20 +126,21 @@ const plan = (collected: Collected, options: GrpoOptions, step: number): Array<A
   const G = options.groupSize
   const parts = minibatches(options)
   const groups = Array.from({ length: collected.episodes.length / G }, (_, i) => i)
+  const placed = (group: number) =>
+    Array.from({ length: G }, (_, g): Placed => ({ episode: collected.episodes[group * G + g]!, place: group * G + g }))
   return Array.from({ length: options.epochs }, (_, epoch) => {
     const order = epoch === 0 ? groups : random(options.seed, "minibatches", step, epoch).shuffle(groups)
-    return Array.from({ length: parts }, (_, part) =>
-      order.slice(Math.floor((part * order.length) / parts), Math.floor(((part + 1) * order.length) / parts))
-        .flatMap((group) => Array.from({ length: G }, (_, g) => ({ episode: collected.episodes[group * G + g]!, place: group * G + g }))))
+    const cut = (part: number) => Math.floor((part * order.length) / parts)
+    return Array.from({ length: parts }, (_, part) => order.slice(cut(part), cut(part + 1)).flatMap(placed))
   }).flat()
 }
 
 /** Tokens that carry a weight and something to learn: an advantage, or a penalty that all tokens have. */
-const effectiveTokens = (rows: ReadonlyArray<TrainingRow>, { objective }: GrpoOptions): number =>
-  rows.reduce((sum, { fields: { advantages, weights } }) => {
-    const always = policySpec(objective).kl !== undefined || objective.entropyCoefficient > 0
-    return sum + weights!.reduce((n, w, t) => n + (w !== 0 && (always || advantages![t] !== 0) ? 1 : 0), 0)
-  }, 0)
+const effectiveTokens = (rows: ReadonlyArray<TrainingRow>, { objective }: GrpoOptions): number => {
+  const always = policySpec(objective).kl !== undefined || objective.entropyCoefficient > 0
+  return rows.reduce((sum, { fields: { advantages, weights } }) =>
+    sum + weights!.reduce((n, w, t) => n + (w !== 0 && (always || advantages![t] !== 0) ? 1 : 0), 0), 0)
+}
 
 /** Gradients and optimizer updates of one step. */
 export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, step: number, collected: Collected) {
@@ -150,12 +162,14 @@ export const learn = Effect.fn("grpo.learn")(function*(options: GrpoOptions, ste
     if (effective === 0) {
       totals.empty()
       if (measured || rows.length === 0) continue
-      mismatch = mismatchMetrics(rows.map((row) => row.fields.sampler_log_probs!), yield* evaluated(rows, options, false))
+      const own = yield* evaluated(rows, options, false)
+      mismatch = mismatchMetrics(rows.map((row) => row.fields.sampler_log_probs!), own)
       measured = true
       continue
     }
     const batches = packMicroBatches(rows, options.microBatch)
-    const outputs: ReadonlyArray<BatchOutputs> = yield* Effect.forEach(batches, (batch: MicroBatch) => policy.accumulate(batch, scalars))
+    const outputs: ReadonlyArray<BatchOutputs> = yield* Effect.forEach(batches, (batch: MicroBatch) =>
+      policy.accumulate(batch, scalars))
     const trainer = unpackCompletions(rows, batches, outputs.map((o) => o.logProbs))
     if (!measured) {
       measured = true

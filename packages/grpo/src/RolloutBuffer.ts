@@ -112,7 +112,8 @@ export const readRollout = Effect.fnUntraced(function*(file: string, key: Buffer
 })
 
 const restore = (records: typeof Records.Type, tensors: ReadonlyMap<string, Tensor>): Collected => {
-  const cut = <A extends Int32Array | Float32Array>(name: string, lengthOf: (e: (typeof records.episodes)[number]) => number) => {
+  type Entry = (typeof records.episodes)[number]
+  const cut = <A extends Int32Array | Float32Array>(name: string, lengthOf: (entry: Entry) => number) => {
     let at = 0
     return records.episodes.map((e) => {
       const from = at

@@ -100,7 +100,8 @@ const make = Effect.fnUntraced(function*(directory: string, keep: number) {
     Effect.gen(function*() {
       const file = path.join(folder, stateFile)
       const text = yield* fs.readFileString(file)
-      const found = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Struct({ version: Schema.Int })))(text)
+      const Versioned = Schema.fromJsonString(Schema.Struct({ version: Schema.Int }))
+      const found = yield* Schema.decodeUnknownEffect(Versioned)(text)
       if (found.version !== version) {
         return yield* new TrainError({
           operation: "checkpoint",

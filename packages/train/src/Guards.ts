@@ -1,5 +1,5 @@
-// What ends a run that no longer learns, or learns the wrong thing. The counters are plain JSON and go into the checkpoint,
-// so that a resumed run stops where an unbroken one would have.
+// What ends a run that no longer learns, or learns the wrong thing. The counters are plain JSON and go into the
+// checkpoint, so that a resumed run stops where an unbroken one would have.
 import { Effect, Schema } from "effect"
 import type { MetricRecord } from "./Metrics.ts"
 import { TrainError } from "./TrainError.ts"
@@ -67,8 +67,8 @@ const failing = (subject: string, reason: string, remedy: string): Stop => ({
 })
 
 /**
- * The guards after a step. Read from its metrics: `updates` that were made, `skipped_updates`, `tokens/effective` (tokens
- * with a weight and an advantage), and `kl` towards the reference.
+ * The guards after a step. Read from its metrics: `updates` that were made, `skipped_updates`, `tokens/effective`
+ * (tokens with a weight and an advantage), and `kl` towards the reference.
  */
 export const guard = (
   config: GuardsConfig,
@@ -87,7 +87,7 @@ export const guard = (
       state: next,
       stop: failing(
         `step ${step}`,
-        `the last ${next.skipped} updates were skipped: their gradients were not finite or longer than guards.skipGradNorm`,
+        `the last ${next.skipped} updates were skipped: gradients not finite or longer than guards.skipGradNorm`,
         "lower optimizer.learningRate, or resume from an earlier checkpoint with another train.seed"
       )
     }
@@ -98,12 +98,14 @@ export const guard = (
       stop: failing(
         `step ${step}`,
         `nothing was trained in the last ${next.idle} steps: no token had both a weight and an advantage`,
-        "look at reward, frac_reward_zero_std and completions/clipped_ratio in metrics.jsonl: rewards within groups must differ"
+        "look at reward, frac_reward_zero_std and completions/clipped_ratio in metrics.jsonl: " +
+          "rewards within groups must differ"
       )
     }
   }
   if (config.stopKl > 0 && kl > config.stopKl) {
-    return { state: next, stop: { reason: `KL from the reference is ${kl.toFixed(4)}, above guards.stopKl ${config.stopKl}` } }
+    const reason = `KL from the reference is ${kl.toFixed(4)}, above guards.stopKl ${config.stopKl}`
+    return { state: next, stop: { reason } }
   }
   return { state: next }
 }

@@ -9,7 +9,8 @@ export type LearningRateShape = typeof LearningRateShape.Type
 export const LearningRateSchedule = Schema.Struct({
   name: LearningRateShape.pipe(Schema.withDecodingDefaultKey(Effect.succeed("constant" as const))).annotate({
     description:
-      "Shape after the warm-up: constant; linear or cosine decay to minimumRatio at the last update; late-linear is constant, then linear over the last fifth."
+      "Shape after the warm-up: constant; linear or cosine decay to minimumRatio at the last update; late-linear is " +
+      "constant, then linear over the last fifth."
   }),
   warmupSteps: Schema.Int.pipe(
     Schema.check(Schema.isGreaterThanOrEqualTo(0)),

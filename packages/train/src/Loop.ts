@@ -4,7 +4,9 @@ import { Clock, Effect } from "effect"
 import type { Stop } from "./Guards.ts"
 import { type MetricRecord, Metrics } from "./Metrics.ts"
 
-export interface LoopOptions<A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, SaveR, EvaluateE = never, EvaluateR = never> {
+export interface LoopOptions<
+  A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, SaveR, EvaluateE = never, EvaluateR = never
+> {
   /** Steps already done: 0, or the step of the checkpoint that is resumed. */
   readonly completed: number
   /** Steps of the whole run. */
@@ -21,13 +23,13 @@ export interface LoopOptions<A, PrepareE, PrepareR, UpdateE, UpdateR, SaveE, Sav
   readonly evaluate?: (step: number) => Effect.Effect<MetricRecord, EvaluateE, EvaluateR>
   /** Steps between evaluations; 0 for none. */
   readonly evaluateEvery?: number
-  /** What an evaluation is worth, the greater the better. A step that is worth more than any before gets a checkpoint. */
+  /** What an evaluation is worth, the greater the better. A step worth more than any before gets a checkpoint. */
   readonly scoreOf?: (evaluation: MetricRecord) => number | undefined
   /** The best score before `completed`, when resumed. */
   readonly bestScore?: number | undefined
   /** Called after every step, for a display. */
   readonly onStep?: (step: number, metrics: MetricRecord) => Effect.Effect<void>
-  /** Ends the run after a completed step when it gives a reason: budgets and guards. A failure is raised after the checkpoint. */
+  /** Ends the run after a completed step when it gives a reason: budgets, guards. A failure is raised after the checkpoint. */
   readonly stopAfter?: (step: number, metrics: MetricRecord, seconds: number) => Stop | undefined
 }
 
@@ -39,7 +41,7 @@ export interface LoopResult {
   readonly stopped?: string
 }
 
-/** Seconds of a step without its evaluation, and tokens per second of it where the step says how many there were; verl's names too. */
+/** Seconds of a step without its evaluation, and its tokens per second where it says how many; under verl's names too. */
 const speed = ({ num_tokens }: MetricRecord, seconds: number): MetricRecord => {
   const rate = num_tokens !== undefined && seconds > 0 ? num_tokens / seconds : undefined
   return {

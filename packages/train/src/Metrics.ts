@@ -23,7 +23,9 @@ export class Metrics extends Context.Service<Metrics, {
         const path = yield* Path.Path
         const log = (step: number, metrics: MetricRecord) =>
           fs.makeDirectory(path.dirname(file), { recursive: true }).pipe(
-            Effect.andThen(fs.writeFileString(file, `${JSON.stringify({ step, ...printable(metrics) })}\n`, { flag: "a" })),
+            Effect.andThen(
+              fs.writeFileString(file, `${JSON.stringify({ step, ...printable(metrics) })}\n`, { flag: "a" })
+            ),
             guard(file)
           )
         const rewind = Effect.fnUntraced(function*(step: number) {
@@ -37,10 +39,12 @@ export class Metrics extends Context.Service<Metrics, {
     )
 
   /**
-   * An event file for TensorBoard in `directory`. Every process writes a file of its own, so that a record which a crash
-   * cut short ends its file; a resumed run tells readers to drop the steps that it makes again.
+   * An event file for TensorBoard in `directory`. Every process writes a file of its own, so that a record which a
+   * crash cut short ends its file; a resumed run tells readers to drop the steps that it makes again.
    */
-  static readonly layerTensorBoard = (directory: string): Layer.Layer<Metrics, never, FileSystem.FileSystem | Path.Path> =>
+  static readonly layerTensorBoard = (
+    directory: string
+  ): Layer.Layer<Metrics, never, FileSystem.FileSystem | Path.Path> =>
     Layer.effect(
       Metrics,
       Effect.gen(function*() {
@@ -61,7 +65,8 @@ export class Metrics extends Context.Service<Metrics, {
             }
             yield* fs.writeFile(file, bytes(now), { flag: "a" })
           }).pipe(guard(directory))
-        const finite = (metrics: MetricRecord) => Object.fromEntries(Object.entries(metrics).filter(([, v]) => Number.isFinite(v)))
+        const finite = (metrics: MetricRecord) =>
+          Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)))
         return Metrics.of({
           log: (step, metrics) => append((now) => scalars(now, step, finite(metrics))),
           rewind: (step) =>
@@ -98,7 +103,8 @@ export class Metrics extends Context.Service<Metrics, {
     Layer.effect(
       Metrics,
       Effect.gen(function*() {
-        const all = yield* Effect.forEach(sinks, (sink) => Effect.map(Layer.build(sink), (built) => Context.get(built, Metrics)))
+        const all = yield* Effect.forEach(sinks, (sink) =>
+          Effect.map(Layer.build(sink), (built) => Context.get(built, Metrics)))
         return Metrics.of({
           log: (step, metrics) => Effect.forEach(all, (sink) => sink.log(step, metrics), { discard: true }),
           rewind: (step) => Effect.forEach(all, (sink) => sink.rewind(step), { discard: true })

@@ -77,8 +77,11 @@ const SessionLog = { status: 1, start: 1 } as const
 
 const event = (wallTime: number, step: number, body: (writer: BinaryWriter) => BinaryWriter): Uint8Array =>
   frame(
-    body(new BinaryWriter().tag(Event.wallTime, WireType.Bit64).double(wallTime).tag(Event.step, WireType.Varint).int64(step))
-      .finish()
+    body(
+      new BinaryWriter()
+        .tag(Event.wallTime, WireType.Bit64).double(wallTime)
+        .tag(Event.step, WireType.Varint).int64(step)
+    ).finish()
   )
 
 /** What an event file begins with. */
@@ -88,7 +91,8 @@ export const fileHeader = (wallTime: number): Uint8Array =>
 /** Says that a run goes on at `step`: a reader drops what earlier files say of that step and later ones. */
 export const restart = (wallTime: number, step: number): Uint8Array =>
   event(wallTime, step, (writer) =>
-    writer.tag(Event.sessionLog, WireType.LengthDelimited).fork().tag(SessionLog.status, WireType.Varint).int32(SessionLog.start)
+    writer.tag(Event.sessionLog, WireType.LengthDelimited).fork()
+      .tag(SessionLog.status, WireType.Varint).int32(SessionLog.start)
       .join())
 
 /** The scalars of one step. */

@@ -60,7 +60,17 @@ export const printOptions = (): string => {
       : `| \`${path}\` | \`${shown(at(defaults, path))}\` | ${cell(unit ?? "")} | ${cell(description)} |`
   )
   const named = Object.entries(presets).map(([name, { about, departures, origin }]) =>
-    [`### ${name}`, "", about, `From: ${origin}.`, "", "Where it departs from there:", "", ...departures.map((line) => `- ${line}`), ""].join("\n")
+    [
+      `### ${name}`,
+      "",
+      about,
+      `From: ${origin}.`,
+      "",
+      "Where it departs from there:",
+      "",
+      ...departures.map((line) => `- ${line}`),
+      ""
+    ].join("\n")
   )
   return [
     "# Options",
@@ -83,5 +93,6 @@ export const explain = Command.make("explain", {
   Effect.gen(function*() {
     if (options) return yield* printResult(configKeys(Config), printOptions().trimEnd())
     const values = explainConfig(yield* resolveConfig(sourceOf(input)))
-    yield* printResult(values, [...Option.match(input.preset, { onNone: () => [], onSome: printPreset }), printExplained(values)].join("\n"))
+    const about = Option.match(input.preset, { onNone: () => [], onSome: printPreset })
+    yield* printResult(values, [...about, printExplained(values)].join("\n"))
   })).pipe(Command.withDescription("Print every value that the preset, the file and the flags come to, its unit and its origin"))
