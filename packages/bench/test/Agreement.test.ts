@@ -1,9 +1,11 @@
 import { describe, expect, test } from "@jest/globals"
+import { ChatEndpoint, type ChatRequest } from "@ifrl/curriculum"
 import type { RewardPair } from "@ifrl/reward"
+import { type Completion, Rollout } from "@ifrl/rollout"
 import { NodeServices } from "@effect/platform-node"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Layer, Path } from "effect"
 import {
-  type AgreementGroup, judgeQuestion, kendallTau, measureAgreement, pairwiseAgreement, printAgreements, readGroups, readVerdict
+  type AgreementGroup, chatJudge, judgeQuestion, kendallTau, measureAgreement, pairwiseAgreement, policyJudge, printAgreements, readGroups, readVerdict
 } from "../src/index.ts"
 
 describe("correlation", () => {
@@ -80,6 +82,51 @@ describe("measureAgreement", () => {
 })
 
 describe("judges that write", () => {
+  const pairs = [{ constraint: "be sad", response: "Alas." }, { constraint: "be glad", response: "Alas." }]
+
+  test("a chat model is asked each pair once, at temperature 0", async () => {
+    const asked: Array<ChatRequest> = []
+    const endpoint = Layer.mock(ChatEndpoint, {
+      model: "some-judge",
+      concurrency: 4,
+      complete: (request) => {
+        asked.push(request)
+        const text = request.messages[0]!.content.includes("be sad") ? "Yes" : "<think>Hm, yes?</think>No."
+        return Effect.succeed({ text, finish: "stop", tokens: 1, cached: false })
+      }
+    })
+    const judge = await Effect.runPromise(chatJudge({ maxTokens: 8 }).pipe(Effect.provide(endpoint)))
+    expect(judge.name).toBe("some-judge")
+    expect(await Effect.runPromise(judge.score(pairs))).toEqual([1, 0])
+    expect(asked).toEqual(pairs.map((pair) => ({
+      messages: [{ role: "user", content: judgeQuestion(pair) }], temperature: 0, maxTokens: 8
+    })))
+  })
+
+  test("the policy is asked the same, greedily", async () => {
+    const requests: Array<{ readonly promptTokens: Int32Array; readonly maxTokens: number }> = []
+    const rollout = Layer.mock(Rollout, {
+      generate: (some, options) => {
+        expect(options?.temperature).toBe(0)
+        requests.push(...some)
+        return Effect.succeed(some.map(({ id }, i): Completion => ({
+          _tag: "Completion", promptId: id, index: 0, tokens: Int32Array.of(i), logProbs: new Float32Array(1), samplingLogProbs: new Float32Array(1), stopReason: "stop"
+        })))
+      }
+    })
+    const texts: Array<string> = []
+    const judge = await Effect.runPromise(policyJudge({
+      name: "policy",
+      maxTokens: 8,
+      encode: (message) => Effect.sync(() => Int32Array.of(texts.push(message))),
+      decode: ([token]) => token === 0 ? "I think yes" : "hm",
+      sampling: {}
+    }).pipe(Effect.provide(rollout)))
+    expect(await Effect.runPromise(judge.score(pairs))).toEqual([1, 0.5])
+    expect(texts).toEqual(pairs.map(judgeQuestion))
+    expect(requests.map(({ maxTokens, promptTokens }) => [[...promptTokens], maxTokens])).toEqual([[[1], 8], [[2], 8]])
+  })
+
   test("verdicts are the last yes or no after the thought", () => {
     expect(readVerdict("Yes.")).toBe(1)
     expect(readVerdict("<think>No, it is not sad.</think>\n\nYes")).toBe(1)
