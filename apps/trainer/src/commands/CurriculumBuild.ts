@@ -81,9 +81,12 @@ const policyWriter = ({ model: path, seed }: CurriculumBuild) =>
     yield* fetchModel(path)
     const model = yield* loadModel(modelDirectory(path))
     const maxLength = Math.min(model.config.maxPositions, 4096)
+    // Of names, shapes and the beginnings of all tensors: trained models of one architecture differ in them.
+    const weights = createHash("sha256")
+    for (const [name, { bytes }] of model.parameters) weights.update(name).update(bytes.subarray(0, 4096))
     const keyOf = (text: string) => createHash("sha256").update(text).digest().readUInt32LE(0)
     return SoftWriter.layerModel({
-      name: `policy ${createHash("sha256").update(JSON.stringify(model.config)).digest("hex").slice(0, 8)}`,
+      name: `policy ${weights.digest("hex").slice(0, 16)}`,
       taxonomy,
       ask: Effect.fnUntraced(function*(requests) {
         const rollout = yield* Rollout
