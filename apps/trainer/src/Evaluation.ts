@@ -1,7 +1,8 @@
 // Held-out prompts, one completion each, judged by the verifiers.
 import { accuracy, followsAll, type PromptVerdict } from "@ifrl/bench"
-import { isAnswer, isSoft, type Kwargs, type PromptRow } from "@ifrl/curriculum"
+import { constraintsOf, isAnswer, isSoft, type Kwargs, type PromptRow } from "@ifrl/curriculum"
 import { verifyAnswer } from "@ifrl/reward"
+import { RewardModel } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
 import { type Verdict, verify, type VerifierError } from "@ifrl/verifiers"
 import { Effect } from "effect"
@@ -19,6 +20,8 @@ export interface Evaluation {
   readonly relevance?: number
   /** Share of the soft constraints that are followed, by the truth of the embedded world. */
   readonly soft?: number
+  /** Mean probability that the reward model gives the soft constraints: its opinion, beside the truth. */
+  readonly softModel?: number
   /** Share of the bare problems of `eval.probe` that are answered right. */
   readonly probe?: number
   readonly meanLength: number
@@ -126,6 +129,22 @@ export const evaluate = Effect.fn("evaluate")(function*(
   return { evaluation, judged, strict: judged.map((j) => followsAll(j.verdict) ? 1 : 0) }
 })
 
+/** An evaluation with the opinion of the RewardModel of the environment on its soft constraints, where there are any. */
+export const withSoftOpinion = Effect.fn("withSoftOpinion")(function*<
+  A extends { readonly evaluation: Evaluation; readonly judged: ReadonlyArray<Judged> }
+>(rows: ReadonlyArray<PromptRow>, found: A, { reward }: Config) {
+  const { score } = yield* RewardModel
+  const pairs = rows.flatMap((row, i) =>
+    constraintsOf(row).flatMap(({ id, text }) =>
+      isSoft(id) && text !== ""
+        ? [{ constraint: text, response: answerOf(found.judged[i]!.completion, reward.thought), instruction: row.instruction }]
+        : []
+    )
+  )
+  if (pairs.length === 0) return found
+  return { ...found, evaluation: { ...found.evaluation, softModel: mean(yield* score(pairs)) } }
+})
+
 /** The figures of evaluations side by side, one line each. */
 export const printEvaluations = (columns: Readonly<Record<string, Evaluation>>): string => {
   const rows: ReadonlyArray<readonly [string, (e: Evaluation) => number | undefined]> = [
@@ -134,6 +153,7 @@ export const printEvaluations = (columns: Readonly<Record<string, Evaluation>>):
     ["format rate", (e) => e.formatRate],
     ["relevance", (e) => e.relevance],
     ["soft constraints (truth)", (e) => e.soft],
+    ["soft constraints (model)", (e) => e.softModel],
     ["reasoning probe", (e) => e.probe]
   ]
   const names = Object.keys(columns)

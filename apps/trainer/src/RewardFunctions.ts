@@ -50,8 +50,8 @@ const noRewardModel = Layer.succeed(RewardModel, {
     )
 })
 
-/** The rewards of a run; `directory` is the reward model's where soft constraints are judged by one. */
+/** The rewards of a run and the reward model that they ask; `directory` is the reward model's where soft constraints are judged by one. */
 export const rewardsLayer = (config: Config, tokenizer: ChatTokenizer, directory?: string) =>
   Rewards.layer<RewardModel>(functionsOf(config, tokenizer), ({ text }) => isFormatted(text, config.reward.thought), config.reward).pipe(
-    Layer.provide(directory === undefined ? noRewardModel : RewardModel.layer(directory))
+    Layer.provideMerge(directory === undefined ? noRewardModel : RewardModel.layer(directory))
   )

@@ -23,7 +23,7 @@ import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
-import { evaluate, type Evaluation, printEvaluations } from "../Evaluation.ts"
+import { evaluate, type Evaluation, printEvaluations, withSoftOpinion } from "../Evaluation.ts"
 import { modelDirectory } from "../ModelFolder.ts"
 import { adoptCheckpoint, baseOf, loadPolicyModel, policyArtifacts, rolloutModel, savePolicyModel } from "../PolicyModel.ts"
 import { rewardsLayer } from "../RewardFunctions.ts"
@@ -108,7 +108,10 @@ const evaluationMetrics = (e: Evaluation): MetricRecord => ({
   "eval/prompt_strict": e.promptStrict,
   "eval/instruction_strict": e.instructionStrict,
   "eval/format_rate": e.formatRate,
-  ...(e.relevance !== undefined && { "eval/relevance": e.relevance })
+  ...(e.relevance !== undefined && { "eval/relevance": e.relevance }),
+  ...(e.soft !== undefined && { "eval/soft_truth": e.soft }),
+  ...(e.softModel !== undefined && { "eval/soft_model": e.softModel }),
+  ...(e.probe !== undefined && { "eval/probe": e.probe })
 })
 const scoreNames: Readonly<Record<Config["eval"]["score"], string>> = {
   promptStrict: "eval/prompt_strict",
@@ -181,7 +184,9 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     yield* folder.rewindCompletions(completed)
 
     const measure = (label: string) =>
-      evaluate(heldOut, encoder, config, (done, total) => display.activity(label, done, total), probe)
+      evaluate(heldOut, encoder, config, (done, total) => display.activity(label, done, total), probe).pipe(
+        Effect.flatMap((found) => soft === undefined ? Effect.succeed(found) : withSoftOpinion(heldOut, found, config))
+      )
     yield* display.begin("train", config.train.steps, policyColumns, completed)
     const before = saved?.before ?? (yield* measure("before: held-out prompts"))
 
