@@ -289,11 +289,10 @@ export class UpdateTotals {
   }
 }
 
-/** verl's names of metrics that have another here. `actor/pg_loss` holds the KL penalty too, as in the loss itself. */
+/** verl's names of metrics that have another here. `actor/pg_loss` is the whole loss, a KL penalty in it included. */
 const verl: Readonly<Record<string, string>> = {
   "actor/pg_loss": "policy_loss",
   "actor/pg_clipfrac": "clip_ratio/region_mean",
-  "actor/pg_clipfrac_lower": "clip_ratio/low_mean",
   "actor/ppo_kl": "old_kl",
   "actor/kl_loss": "kl",
   "actor/entropy": "entropy",
