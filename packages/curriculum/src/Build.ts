@@ -30,9 +30,6 @@ export const BuildConfig = Schema.Struct({
 })
 export type BuildConfig = typeof BuildConfig.Type
 
-/** Seeds and questions whose rows are made and appended at once. */
-const chunkSize = 64
-
 /** A piece of work: one seed with its variants, or one question. */
 type Unit = { readonly id: string; readonly seed: Seed } | { readonly id: string; readonly question: Question }
 
@@ -43,6 +40,8 @@ export interface BuildOptions {
   readonly taxonomy?: Taxonomy
   /** Replaces what another build has left in the folder. */
   readonly overwrite?: boolean
+  /** Seeds and questions whose rows are made and written at once; by default as many as suit the writer. */
+  readonly chunk?: number
   readonly onProgress?: (done: number, total: number) => Effect.Effect<void>
 }
 
@@ -97,6 +96,7 @@ const makeRows = Effect.fnUntraced(function*(config: BuildConfig, taxonomy: Taxo
  */
 export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: BuildConfig, options: BuildOptions) {
   const taxonomy = options.taxonomy ?? ours
+  const writer = yield* SoftWriter
   const unknown = config.without.find((id) => !Object.hasOwn(taxonomy, id))
   if (unknown !== undefined) {
     return yield* new PromptError({ problem: `without: there is no constraint type "${unknown}"`, remedy: "use an id of the taxonomy" })
@@ -117,7 +117,7 @@ export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: Bu
     })
   }
   const sources = [...seeds.reports, ...questions.reports]
-  const fingerprint = fingerprintOf(rest, sources, (yield* SoftWriter).name, taxonomy)
+  const fingerprint = fingerprintOf(rest, sources, writer.name, taxonomy)
   const isHeldOut = (row: PromptRow) => config.heldOut > 0 && random(config.seed, "held out", row.source ?? row.id).uniform() < config.heldOut
 
   const build = yield* openBuild(options.folder, {
@@ -130,8 +130,9 @@ export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: Bu
   const resumed = Math.min(build.done, units.length)
   const seen = new Set(build.ids)
   let counts: BuildCounts = build.counts
-  for (let from = resumed; from < units.length; from += chunkSize) {
-    const chunk = units.slice(from, from + chunkSize)
+  const size = options.chunk ?? writer.chunk
+  for (let from = resumed; from < units.length; from += size) {
+    const chunk = units.slice(from, from + size)
     const { softByModel, softByTemplate, unsatisfied, whole } = yield* makeRows(config, taxonomy, chunk)
     const kept = whole.filter((row) => !seen.has(row.id))
     const heldOut = kept.filter(isHeldOut)
@@ -147,6 +148,6 @@ export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: Bu
     yield* build.append({ rows, heldOut, done: from + chunk.length, counts })
     if (options.onProgress !== undefined) yield* options.onProgress(from + chunk.length, units.length)
   }
-  const manifest = yield* build.finish({ config: { ...rest, writer: (yield* SoftWriter).name }, sources })
+  const manifest = yield* build.finish({ config: { ...rest, writer: writer.name }, sources })
   return { manifest, resumed, units: units.length }
 })

@@ -6,6 +6,9 @@ import { contentId, isSoft, type Kwargs, PromptRow } from "./PromptRow.ts"
 import { PromptError } from "./PromptError.ts"
 import { answerProblem, isAnswer } from "./Reasoning.ts"
 
+/** Bytes of a file that are read at once: on a busy machine the turns between reads take longer than the reads. */
+export const readSize = 2 ** 20
+
 /** A line of a file: everything that follows from the rest may be left out. */
 const Line = Schema.Struct({
   prompt: Schema.NonEmptyString,
@@ -133,7 +136,7 @@ export const readPrompts = (path: string): Stream.Stream<PromptRow, PromptError,
           new PromptError({ path, line, row, constraint, problem, remedy, cause })
         )
       )
-    return fs.stream(path).pipe(
+    return fs.stream(path, { chunkSize: readSize }).pipe(
       Stream.mapError((cause) =>
         new PromptError({ path, problem: `cannot be read: ${cause.message}`, remedy: "check the path and its rights", cause })
       ),

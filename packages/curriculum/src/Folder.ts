@@ -2,7 +2,7 @@
 // nothing is trained on) and curriculum.json, which is written last and says what the others must be.
 import { createHash } from "node:crypto"
 import { Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
-import { loadPrompts, printPrompt } from "./Dataset.ts"
+import { loadPrompts, printPrompt, readSize } from "./Dataset.ts"
 import { PromptError } from "./PromptError.ts"
 import type { PromptRow } from "./PromptRow.ts"
 
@@ -32,7 +32,7 @@ export const digestFile = Effect.fnUntraced(function*(path: string) {
   const fs = yield* FileSystem.FileSystem
   const hash = createHash("sha256")
   let rows = 0
-  yield* fs.stream(path).pipe(Stream.runForEach((bytes) =>
+  yield* fs.stream(path, { chunkSize: readSize }).pipe(Stream.runForEach((bytes) =>
     Effect.sync(() => {
       hash.update(bytes)
       for (const byte of bytes) if (byte === 10) rows++
@@ -153,7 +153,7 @@ export const openBuild = Effect.fn("openBuild")(function*<C extends Record<strin
     if (heldOut) yield* io(fs.truncate(at(files.heldOut), progress.heldOutBytes))
   }
   const ids = yield* Effect.forEach(written, (name) =>
-    io(fs.stream(at(name)).pipe(
+    io(fs.stream(at(name), { chunkSize: readSize }).pipe(
       Stream.decodeText(),
       Stream.splitLines,
       Stream.filter((line) => line !== ""),

@@ -58,13 +58,15 @@ export const writerPrompt = (taxonomy: Taxonomy, { constraint, seed }: SoftReque
 /** Writes soft constraints. */
 export class SoftWriter extends Context.Service<SoftWriter, {
   readonly name: string
-  /** One constraint for each request, in order, and how many texts were the templates'. */
+  /** Seeds whose constraints are best written at once: what a killed build has to do again. */
+  readonly chunk: number
+  /** One constraint for each request, in order; the request's own where the template stands. */
   readonly write: (requests: ReadonlyArray<SoftRequest>) => Effect.Effect<ReadonlyArray<Constraint>, SoftWriterError>
 }>()("@ifrl/curriculum/SoftWriter") {
   /** The taxonomy's phrasings as they are. */
   static readonly layerTemplates: Layer.Layer<SoftWriter> = Layer.succeed(
     SoftWriter,
-    SoftWriter.of({ name: "templates", write: (requests) => Effect.succeed(requests.map(({ constraint }) => constraint)) })
+    SoftWriter.of({ name: "templates", chunk: 512, write: (requests) => Effect.succeed(requests.map(({ constraint }) => constraint)) })
   )
 
   /**
@@ -96,6 +98,7 @@ export class SoftWriter extends Context.Service<SoftWriter, {
         })
         return SoftWriter.of({
           name: options.name,
+          chunk: 64,
           write: (requests) => write(requests).pipe(Effect.provideContext(context))
         })
       })

@@ -26,7 +26,7 @@ const math = jsonl("math.jsonl", [
   { question: "Which is a fruit?", options: ["brick", "apple", "rope"], answer: "B" }
 ])
 const config = buildConfig({ seeds: [seeds], math: [math], heldOut: 0.1 })
-const build = (folder: string, options: Partial<BuildOptions> = {}, of = config) => buildCurriculum(of, { folder, cache: newFolder(), ...options })
+const build = (folder: string, options: Partial<BuildOptions> = {}, of = config) => buildCurriculum(of, { folder, cache: newFolder(), chunk: 64, ...options })
 
 /** Every file of a folder with its contents. */
 const contents = (folder: string) => Object.fromEntries(readdirSync(folder).toSorted().map((name) => [name, readFileSync(join(folder, name), "utf8")]))
@@ -59,10 +59,10 @@ describe("a build", () => {
     expect(validator.end()).toMatchObject({ faulty: 0, counts: {} })
   })
 
-  test("is the same bytes for the same seed, wherever it lies, and others for another", async () => {
+  test("is the same bytes for the same seed, wherever it lies and in whatever chunks, and others for another", async () => {
     await built
     const again = newFolder()
-    await run(build(again))
+    await run(build(again, { chunk: 13 }))
     expect(contents(again)).toEqual(contents(whole))
     const other = newFolder()
     await run(build(other, {}, { ...config, seed: 1 }))

@@ -1,6 +1,7 @@
 // Datasets as streams of plain objects, whatever holds them: JSON lines, one JSON array, Parquet, or a dataset of the Hub.
 import { Effect, FileSystem, Path, Stream } from "effect"
 import type { HttpClient } from "effect/http"
+import { readSize } from "../Dataset.ts"
 import { PromptError } from "../PromptError.ts"
 import { fetchDataset, isHubName } from "./Hub.ts"
 import { parquetRecords } from "./Parquet.ts"
@@ -35,7 +36,7 @@ const record = (path: string, line: number, value: unknown): Effect.Effect<DataR
 
 const jsonLines = (path: string): Records =>
   Stream.unwrap(Effect.map(FileSystem.FileSystem, (fs) =>
-    fs.stream(path).pipe(
+    fs.stream(path, { chunkSize: readSize }).pipe(
       Stream.mapError((cause) => fault(path, undefined, `cannot be read: ${cause.message}`, "check the path and its rights", cause)),
       Stream.decodeText(),
       Stream.splitLines,
