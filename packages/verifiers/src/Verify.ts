@@ -65,15 +65,26 @@ export const verify = (instruction: Instruction, response: string): Verdict => d
  * both, and each of these again without asterisks.
  */
 export const looseVariants = (response: string): ReadonlyArray<string> => {
-  const lines = response.split("\n")
-  const cut = [lines.slice(1), lines.slice(0, -1), lines.slice(1, -1)].map((kept) => strip(kept.join("\n")))
-  const plain = [response, ...cut]
+  const plain = [response, ...cuts(response)]
   return [...plain, ...plain.map((variant) => variant.replaceAll("*", ""))]
+}
+
+const cuts = (response: string): ReadonlyArray<string> => {
+  const first = response.indexOf("\n")
+  const last = response.lastIndexOf("\n")
+  const pieces = first < 0 ? ["", "", ""] : [response.slice(first + 1), response.slice(0, last), response.slice(first + 1, Math.max(first + 1, last))]
+  return pieces.map(strip)
 }
 
 /** The loose verdict: some variant of the response is not blank and follows the instruction. */
 export const verifyLoose = (instruction: Instruction, response: string): Verdict =>
-  decide(instruction, response, (text, check) => looseVariants(text).some((variant) => strict(variant, check)))
+  decide(instruction, response, (text, check) => {
+    // Most responses follow as they are, and most have no asterisks, so that half of the variants are the others again.
+    if (strict(text, check)) return true
+    const plain = cuts(text)
+    return plain.some((variant) => strict(variant, check)) ||
+      (text.includes("*") && [text, ...plain].some((variant) => strict(variant.replaceAll("*", ""), check)))
+  })
 
 /** The instruction in one English sentence, or the error that says what is wrong with it. */
 export const describe = (instruction: Instruction): string | VerifierError => {

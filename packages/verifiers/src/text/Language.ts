@@ -231,17 +231,26 @@ const eachGram = (
   }
 }
 
+/** How often each n-gram occurs in the text at hand, at most `MAX_LENGTH` times; all 0 between two texts. */
+let occurrences: Uint16Array | undefined
+
 /** The code of the most probable language, or undefined when the text holds nothing to tell it by. */
 export const detectLanguage = (text: string): string | undefined => {
   const table = profiles()
   const { languages, scores, starts } = table
-  const totals = new Float64Array(languageCodes.length)
-  let found = false
+  // Most n-grams of a text come again and again, and each is in dozens of profiles: they are counted first.
+  occurrences ??= new Uint16Array(starts.length)
+  const counts = occurrences
+  const seen: Array<number> = []
   eachGram(withoutStrayLatin(prepare(text)), (first, second, third) => {
     const gram = table.find(first, second, third)
-    if (gram === 0) return
-    found = true
-    for (let i = starts[gram]!; i < starts[gram + 1]!; i++) totals[languages[i]!]! += scores[i]!
+    if (gram !== 0 && counts[gram]!++ === 0) seen.push(gram)
   })
-  return found ? languageCodes[totals.indexOf(Math.max(...totals))] : undefined
+  const totals = new Float64Array(languageCodes.length)
+  for (const gram of seen) {
+    const count = counts[gram]!
+    counts[gram] = 0
+    for (let i = starts[gram]!; i < starts[gram + 1]!; i++) totals[languages[i]!]! += count * scores[i]!
+  }
+  return seen.length > 0 ? languageCodes[totals.indexOf(Math.max(...totals))] : undefined
 }
