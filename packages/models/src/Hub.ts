@@ -101,11 +101,19 @@ const fetchModel = Effect.fnUntraced(function*(request: Request, cache: HubCache
     }
   const bring = Effect.fnUntraced(function*(remote: Remote, names: ReadonlyArray<string>) {
     const blob = cache.blob(remote.etag)
-    if (!(yield* cache.has(blob)) || (yield* cache.bytes(blob)) !== remote.size) {
+    const isThere = Effect.zipWith(
+      cache.has(blob),
+      cache.bytes(blob),
+      (exists, bytes) => exists && bytes === remote.size
+    )
+    const fetched = Effect.gen(function*() {
+      // Another process may have brought it while this one waited.
+      if (yield* isThere) return
       const partial = `${blob}.incomplete`
       yield* persistently(attempt(request, commit, remote, partial, report(remote)), options)
       yield* fs.rename(partial, blob).pipe(Effect.mapError(fileError(blob, "Check the permissions of the cache")))
-    }
+    })
+    if (!(yield* isThere)) yield* cache.alone(remote.etag, fetched)
     yield* report(remote)(remote.size)
     for (const name of names) {
       if (!(yield* cache.has(path.join(folder, name)))) yield* cache.link(remote.etag, commit, name)

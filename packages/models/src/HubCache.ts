@@ -2,7 +2,7 @@
  * The cache of Python's huggingface_hub: `models--{owner}--{name}` with `blobs/{etag}`, the contents once each;
  * `snapshots/{commit}/{file}`, links to them; and `refs/{branch or tag}`, the commit that it was last seen at.
  */
-import { Effect, FileSystem, Path } from "effect"
+import { Clock, Effect, FileSystem, Option, Path } from "effect"
 import { fileError, isRecord, readJson, writeTextAtomically } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 
@@ -16,6 +16,9 @@ export const shardsOf = (index: unknown): ReadonlyArray<string> =>
   isRecord(index) && isRecord(index["weight_map"])
     ? [...new Set(Object.values(index["weight_map"]).map(String))].sort()
     : []
+
+/** Milliseconds. */
+const abandonedAfter = 60_000
 
 const remedy = "Check the permissions of the cache, or set HF_HUB_CACHE to another folder"
 
@@ -69,6 +72,41 @@ export class HubCache {
     return this.#fs.readFileString(this.#ref(revision)).pipe(
       Effect.map((text) => (isCommit(text.trim()) ? text.trim() : undefined)),
       Effect.orElseSucceed(() => undefined)
+    )
+  }
+
+  /**
+   * Runs with a blob to oneself. A lock is a file that its holder touches; one that nobody has touched for a minute was
+   * left by a process that ended.
+   */
+  readonly alone = <A, E, R>(etag: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ModelError, R> => {
+    const file = `${this.blob(etag)}.incomplete.lock`
+    const fs = this.#fs
+    const io = Effect.mapError(fileError(file, remedy))
+    const touch = Effect.flatMap(Clock.currentTimeMillis, (now) => fs.utimes(file, new Date(now), new Date(now)))
+    const isLeft = Effect.gen(function*() {
+      const { mtime } = yield* fs.stat(file)
+      return Option.isSome(mtime) && (yield* Clock.currentTimeMillis) - mtime.value.getTime() > abandonedAfter
+    }).pipe(Effect.orElseSucceed(() => false))
+    const take = Effect.scoped(fs.open(file, { flag: "wx" })).pipe(
+      Effect.as(true),
+      Effect.catchIf(
+        (error) => error.reason._tag === "AlreadyExists",
+        () => Effect.succeed(false)
+      ),
+      io
+    )
+    const acquire = Effect.gen(function*() {
+      while (!(yield* take)) {
+        if (yield* isLeft) yield* io(fs.remove(file, { force: true }))
+        else yield* Effect.sleep("200 millis")
+      }
+    })
+    return Effect.acquireUseRelease(
+      // Waiting for another process can take long; it may be interrupted.
+      Effect.interruptible(acquire),
+      () => Effect.raceFirst(effect, Effect.forever(Effect.delay(Effect.ignore(touch), "10 seconds"))),
+      () => Effect.ignore(fs.remove(file, { force: true }))
     )
   }
 

@@ -163,6 +163,7 @@ export const attempt = Effect.fnUntraced(function*(
   if (arrived > remote.size) arrived = 0
   else if (arrived > 0) yield* io(digestFile(partial, hash))
   yield* report(arrived)
+  if (remote.size === 0) yield* io(fs.writeFile(partial, new Uint8Array()))
   if (arrived < remote.size) {
     // Ends the requests when the attempt ends, whatever ends it.
     const controller = yield* Effect.acquireRelease(
@@ -175,7 +176,9 @@ export const attempt = Effect.fnUntraced(function*(
         fetch: (input, init) => fetch(input, { ...init, signal: controller.signal }),
         repo: request.id,
         path: remote.path,
-        revision: commit
+        revision: commit,
+        // Plain ranges of one file, which a broken transfer can go on from; the Hub serves its Xet storage so as well.
+        xet: false
       })
     )
     if (blob === null) {

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "@jest/globals"
 import { Effect, References } from "effect"
+import { createHash } from "node:crypto"
 import { readFileSync, readdirSync } from "node:fs"
-import { lstat, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises"
+import { lstat, mkdir, readdir, readFile, readlink, rm, utimes, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import {
@@ -30,6 +31,7 @@ const filesOf = (...folders: ReadonlyArray<string>) =>
 const sharded = new Map([
   ...filesOf("qwen2-bf16-sharded"),
   ...[...filesOf("qwen2-tied")].filter(([name]) => name.startsWith("tokenizer")),
+  ["NOTICE", new Uint8Array(0)],
   ["pytorch_model.bin", new Uint8Array(10_000)],
   ["README.md", new TextEncoder().encode("# tiny")]
 ])
@@ -183,6 +185,26 @@ describe("faults", () => {
         expect(await readdir(join(cache, "models--ifrl--tiny", "snapshots", hub.commit))).not.toContain(name)
         hub.faults.delete(name)
       }
+    }))
+
+  test("two at once bring each file once, and a lock that a dead process left is taken over", () =>
+    withHub({}, async (hub, cache, options) => {
+      const folders = await run(Effect.all([download(options), download(options)], { concurrency: 2 }))
+      expect(new Set(folders).size).toBe(1)
+      await same(folders[0], whole, [...whole.keys()])
+      const bodies = hub.log.filter((line) => line === "GET /lfs/model.safetensors")
+      expect(bodies.length).toBe(1)
+
+      await rm(cache, { recursive: true })
+      const blobs = join(cache, "models--ifrl--tiny", "blobs")
+      await mkdir(blobs, { recursive: true })
+      const etag = createHash("sha256").update(whole.get("model.safetensors")!).digest("hex")
+      const lock = join(blobs, `${etag}.incomplete.lock`)
+      await writeFile(lock, "")
+      const old = new Date(Date.now() - 120_000)
+      await utimes(lock, old, old)
+      await same(await run(download(options)), whole, ["model.safetensors"])
+      expect((await readdir(blobs)).some((name) => name.endsWith(".lock"))).toBe(false)
     }))
 
   test("a server that ignores ranges, and one that is busy", () =>

@@ -130,6 +130,27 @@ export const startHub = async ({ files, id, largeFrom = 4096, token }: HubReposi
     if (bytes === undefined)
       return json(response, { error: "Entry not found" }, 404, { "x-error-code": "EntryNotFound" })
     if (!isLarge(bytes)) return send(request, response, name, bytes)
+    if (request.headers.accept?.includes("application/vnd.xet-fileinfo+json")) {
+      // Who understands Xet is told where its storage is, which is not here.
+      response.setHeader(
+        "link",
+        [
+          `<http://127.0.0.1:1/auth>; rel="xet-auth"`,
+          `<http://127.0.0.1:1/reconstruction>; rel="xet-reconstruction-info"`
+        ].join(", ")
+      )
+      const linked = {
+        "x-linked-size": String(bytes.length),
+        "x-linked-etag": `"${sha256(bytes)}"`,
+        "x-xet-hash": sha256(bytes)
+      }
+      response.writeHead(200, {
+        "content-type": "application/vnd.xet-fileinfo+json",
+        "x-repo-commit": commit,
+        ...linked
+      })
+      return response.end("{}")
+    }
     return response
       .writeHead(302, {
         location: `/lfs/${sha256(bytes)}?signed=1`,
