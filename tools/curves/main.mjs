@@ -36,8 +36,19 @@ const ifrl = (own) => {
   return JSON.parse(stdout)
 }
 
-/** Settings of the evaluation: the first 100 held-out prompts, before and after. */
-const evaluation = { "eval.prompts": 100, "checkpoint.every": 0, "train.steps": steps, "model.threads": Number(flags.threads) }
+/**
+ * Settings of the evaluation: the first 100 held-out prompts, before and after. Soft constraints are judged by the world's truth,
+ * so that no reward model is trained for every run.
+ */
+const evaluation = {
+  "eval.prompts": 100,
+  "eval.probe": 0,
+  "data.reasoning": 0,
+  "reward.soft": "truth",
+  "checkpoint.every": 0,
+  "train.steps": steps,
+  "model.threads": Number(flags.threads)
+}
 
 const train = (preset, seed, settings) => {
   const name = `${preset}-${seed}`
