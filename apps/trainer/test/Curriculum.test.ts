@@ -2,17 +2,20 @@
 // Nx target `test` of this project depends on.
 import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
-import { Effect } from "effect"
+import { isReasoning, makeSchedule } from "@ifrl/curriculum"
+import { Effect, Result } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { cli } from "../src/index.ts"
+import { cli, readConfig } from "../src/index.ts"
+import { heldOutPrompts, trainingPrompts } from "../src/Source.ts"
+import { writeTinyModel } from "./TinyModel.ts"
 
 let folder = ""
 const at = (name: string) => join(folder, name)
@@ -23,7 +26,7 @@ const seeds = (count: number) => lines(Array.from({ length: count }, (_, i) => (
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "ifrl-curriculum-"))
   await writeFile(at("seeds.jsonl"), seeds(40))
-  await writeFile(at("math.jsonl"), lines([{ question: "What is 6 times 7?", answer: "42" }]))
+  await writeFile(at("math.jsonl"), lines(Array.from({ length: 10 }, (_, i) => ({ question: `What is ${i} times 7?`, answer: String(7 * i) }))))
   await writeFile(at("faulty.jsonl"), lines([{
     prompt: "Write. I don't want anything less than 50 words.",
     instruction: "Write.",
@@ -48,7 +51,7 @@ const build = (out: string, ...args: ReadonlyArray<string>) =>
 describe("ifrl curriculum", () => {
   test("build makes a folder that stats, validate and show read", async () => {
     const built = await build("a", "--held-out", "0.2")
-    expect(built).toMatchObject({ units: 41, resumed: 0, counts: { seeds: 40, questions: 1 } })
+    expect(built).toMatchObject({ units: 50, resumed: 0, counts: { seeds: 40, questions: 10 } })
     const stats = await json("stats", at("a"))
     expect(stats.rows).toBe(built.rows.rows)
     expect(stats.levels.map(({ level }: { level: number }) => level)).toEqual([1, 2, 3, 4, 5])
@@ -78,6 +81,53 @@ describe("ifrl curriculum", () => {
     expect((await run("validate", at("clean"))).exit).toMatchObject({ _tag: "Success" })
   })
 })
+
+describe("a run", () => {
+  const runConfig = (prompts: string, ...assignments: ReadonlyArray<string>) =>
+    readConfig({ assignments: [`data.prompts=${at(prompts)}`, `data.heldOut=${at(prompts)}`, ...assignments] })
+  const rowsOf = (...assignments: ReadonlyArray<string>) =>
+    Effect.runPromise(
+      Effect.gen(function*() {
+        const config = yield* runConfig("run", ...assignments)
+        const rows = yield* trainingPrompts(config)
+        return { config, rows, heldOut: yield* heldOutPrompts(config, rows) }
+      }).pipe(Effect.provide(NodeServices.layer))
+    )
+
+  test("trains on a curriculum folder under the schedule that its config names, and is judged by what the build held out", async () => {
+    const { heldOut: held, rows: all } = await build("run", "--held-out", "0.2")
+    const { config, heldOut, rows } = await rowsOf("curriculum.name=replay", "curriculum.reasoning=0.25")
+    expect([rows.length, heldOut.length]).toEqual([all.rows, held.rows])
+    const schedule = Result.getOrThrow(makeSchedule(rows, { span: 40, ...config.curriculum }))
+    const taken = schedule.take(schedule.start, 40).rows
+    expect(taken.filter(isReasoning).length).toBe(10)
+    expect(new Set(taken.filter((row) => !isReasoning(row)).map(({ level }) => level))).toEqual(new Set([1, 2, 3, 4, 5]))
+  })
+
+  test("without a curriculum trains on whole instructions alone", async () => {
+    const { rows } = await rowsOf("curriculum.decompose=false")
+    expect(new Set(rows.filter((row) => !isReasoning(row)).map(({ level }) => level))).toEqual(new Set([5]))
+  })
+
+  test("does not begin with a curriculum whose build was not finished", async () => {
+    await mkdir(at("half"))
+    await writeFile(join(at("half"), "unfinished.json"), "{}")
+    const error: unknown = await Effect.runPromise(
+      runConfig("half").pipe(Effect.flatMap(trainingPrompts), Effect.flip, Effect.provide(NodeServices.layer))
+    )
+    expect((error as Error).message).toContain("was not finished")
+  })
+})
+
+test("the policy writes soft constraints, the same ones each time", async () => {
+  await writeTinyModel(at("model"), { maxPositions: 2048 })
+  const written = async (out: string) => {
+    const manifest = await json("build", "--out", at(out), "--seeds", at("seeds.jsonl"), "--max-seeds", "3", "--constraints", "2", "--writer", "policy", "--model", at("model"))
+    expect(manifest.config.writer).toMatch(/^policy [0-9a-f]{16}$/)
+    return readFileSync(join(at(out), "rows.jsonl"), "utf8")
+  }
+  expect(await written("policy")).toBe(await written("policy2"))
+}, 60_000)
 
 test("a build killed with SIGKILL goes on to the same bytes", async () => {
   await writeFile(at("many.jsonl"), seeds(3000))
