@@ -6,14 +6,12 @@ import { NodeServices } from "@effect/platform-node"
 import { generateArtifacts } from "@ifrl/artifacts"
 import {
   configJson,
-  type DecoderConfig,
   decoderGraph,
   decoderParameters,
   initializeAdapter,
   initializeModel,
   loadModel,
   parameterCount,
-  parseConfig,
   saveModel,
   trainTokenizer
 } from "@ifrl/models"
@@ -21,27 +19,7 @@ import { Rollout } from "@ifrl/rollout"
 import { peakMemory, philox, philoxNormal, residentMemory, Runtime, Tensor } from "@ifrl/runtime"
 import { makeTrainable, memoryEstimate, packMicroBatches } from "@ifrl/train"
 import { Effect, Layer, Result } from "effect"
-
-/** The sizes of Qwen2.5-0.5B and -1.5B; the weights are random. */
-const shapes: Readonly<Record<string, Record<string, unknown>>> = {
-  "0.5B": { hidden_size: 896, num_hidden_layers: 24, num_attention_heads: 14, intermediate_size: 4864 },
-  "1.5B": { hidden_size: 1536, num_hidden_layers: 28, num_attention_heads: 12, intermediate_size: 8960 }
-}
-
-export const configOf = (shape: string): DecoderConfig =>
-  Result.getOrThrow(parseConfig({
-    architectures: ["Qwen2ForCausalLM"],
-    model_type: "qwen2",
-    vocab_size: 151_936,
-    num_key_value_heads: 2,
-    max_position_embeddings: 32_768,
-    rope_theta: 1e6,
-    rms_norm_eps: 1e-6,
-    tie_word_embeddings: true,
-    initializer_range: 0.02,
-    // Sizes may also be given as JSON.
-    ...(shapes[shape] ?? (JSON.parse(shape) as Record<string, unknown>))
-  }))
+import { configOf, type shapes } from "./shapes.ts"
 
 /** Seconds by the clock and of the processor, which say more where others use the machine. */
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -58,7 +36,7 @@ const loaded = Effect.fnUntraced(function*(folder: string) {
 })
 
 /** A checkpoint of random weights in bfloat16: a million normal numbers, over and over from another start. */
-const checkpoint = Effect.fnUntraced(function*(folder: string, shape: string) {
+const checkpoint = Effect.fnUntraced(function*(folder: string, shape: keyof typeof shapes) {
   const config = configOf(shape)
   const files = trainTokenizer(["no text is encoded here"], {
     vocabSize: 270,
@@ -144,7 +122,7 @@ const train = Effect.fnUntraced(function*(
   return { seconds, processor, ...value, estimate: total, parts }
 })
 
-const tasks = { checkpoint, load, generate, train } as const
+const tasks = { checkpoint, load, generate, train }
 
 const [name, ...given] = process.argv.slice(2)
 const task = tasks[name as keyof typeof tasks] as (...args: Array<string>) => Effect.Effect<object, unknown, any>
