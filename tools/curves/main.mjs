@@ -106,6 +106,7 @@ const draw = async ({ runs, steps }) => {
     width: 640,
     height: 380,
     background: "white",
+    config: { legend: { symbolStrokeWidth: 3, symbolOpacity: 1 } },
     data: { values },
     layer: [
       { mark: { type: "line", strokeWidth: 0.8, opacity: 0.45 }, encoding: { ...encoding, detail: { field: "seed", type: "nominal" } } },
