@@ -1,7 +1,9 @@
 /** Adapters through `ifrl sft`, and models through `ifrl export` into transformers.js. */
 import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
+import { readArtifacts } from "@ifrl/artifacts"
 import { loadAdapter, loadModel, loadWeights } from "@ifrl/models"
+import { decodeModel } from "@ifrl/onnx"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
@@ -109,6 +111,16 @@ describe("an adapter", () => {
     expect(text).toContain("full fine-tuning of 0 M parameters")
     expect(text).toContain("of 0.3 GB available")
     expect(text).toContain("what fits: recomputed activations")
+  })
+
+  test("has artifacts of its own: only its parameters are trained, and the decode graph reads them", async () => {
+    const out = at("artifacts")
+    await ifrl("artifacts", "--model", at("tiny"), "--out", out, "--set", "lora.rank=2", "--set", "lora.targets=[o_proj]")
+    const made = await read(readArtifacts(out))
+    const adapter = await read(loadAdapter(join(out, "adapter"), (await read(loadWeights(join(out, "checkpoint")))).config))
+    const trained = made.manifest.parameters.filter((parameter) => parameter.trained).map(({ name }) => name)
+    expect(trained).toEqual([...adapter.parameters.keys()])
+    expect(decodeModel(made.generate!).graph!.input.map(({ name }) => name)).toEqual(expect.arrayContaining(trained))
   })
 
   test("of a fresh model is refused", async () => {

@@ -1,12 +1,14 @@
 // `ifrl artifacts`: the graphs of a model as files, for any ONNX Runtime in any language.
 import { losses, type LossName, modelFiles, writeArtifacts } from "@ifrl/artifacts"
-import { loadConfig, loadModel, saveModel } from "@ifrl/models"
+import { initializeAdapter, loadConfig, loadModel, saveAdapter, saveModel } from "@ifrl/models"
 import { Effect, FileSystem, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { readConfig } from "../ConfigSource.ts"
 import { configFlags, sourceOf } from "../Flags.ts"
+import { loraOptions } from "../Lora.ts"
 import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
+import { baseOf } from "../PolicyModel.ts"
 import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
 
 const lossNames = ["objective", ...Object.keys(losses) as Array<LossName>] as const
@@ -36,9 +38,16 @@ export const artifacts = Command.make("artifacts", {
     yield* fetchModel(config.model.path, { weights: checkpoint })
     const directory = modelDirectory(config.model.path)
     const decoder = yield* loadConfig(directory)
-    const made = trainingArtifacts(config, decoder, loss === "objective" ? policyLoss(config) : loss)
+    const options = loraOptions(config)
+    const adapter = options === undefined
+      ? undefined
+      : yield* Effect.fromResult(initializeAdapter(decoder, options, config.train.seed))
+    const made = trainingArtifacts(config, decoder, loss === "objective" ? policyLoss(config) : loss, adapter?.shape)
     yield* writeArtifacts(out, made)
     if (checkpoint) yield* saveModel(path.join(out, "checkpoint"), yield* loadModel(directory))
+    if (checkpoint && adapter !== undefined) {
+      yield* saveAdapter(path.join(out, "adapter"), adapter, { base: baseOf(config) })
+    }
     const files = yield* bytesOf(out, Object.values(modelFiles))
     const lines = files.map(({ bytes, name }) => `${name.padEnd(24)} ${(bytes / 1e3).toFixed(0).padStart(8)} kB`)
     yield* printResult(
