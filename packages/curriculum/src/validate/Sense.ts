@@ -32,9 +32,12 @@ const denial = /(?:n't|\bnot|\bnever|\bno) (?:want |write |give me |send |accept
 
 const opposite: Readonly<Partial<Record<Sense, Sense>>> = { "at least": "less than", "less than": "at least" }
 
+/** No constraint is longer, in characters; what follows is not read, so that no text takes long. */
+const longest = 4000
+
 /** Everything that a text says about numbers, in the order of the text; numbers inside a bound are not listed again. */
 export const senses = (text: string): ReadonlyArray<Stated> => {
-  const lower = text.toLowerCase().replace(/[’]/g, "'").replace(/\s+/g, " ")
+  const lower = text.slice(0, longest).toLowerCase().replace(/[’]/g, "'").replace(/\s+/g, " ")
   const found: Array<Stated & { readonly from: number; readonly to: number }> = []
   for (const [sense, pattern] of patterns) {
     for (const match of lower.matchAll(pattern)) {
