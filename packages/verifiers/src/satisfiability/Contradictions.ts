@@ -166,7 +166,7 @@ const nonBlank: Read = { id: "", demand: always, check: () => true }
 
 /**
  * What speaks against asking for these instructions together, each finding with the places of the one or two instructions at
- * fault. An empty list means that nothing was found, not that a response exists.
+ * fault. An empty list means that nothing was found, not that a response exists: `example` looks for one.
  */
 export const contradictions = (instructions: ReadonlyArray<Instruction>): ReadonlyArray<Contradiction> => {
   const found: Array<Contradiction> = []
