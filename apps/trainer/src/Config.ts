@@ -61,6 +61,11 @@ const Data = Schema.Struct({
   validation: field(Schema.String, embedded, "Conversations for the validation loss, a JSONL file of { messages }."),
   demonstrations: field(positiveCount, 20_000, "Conversations that the embedded world makes for supervised fine-tuning, in conversations."),
   system: field(Schema.String, "", "System message put before every prompt; empty for none."),
+  thinking: field(
+    Schema.Literals(["template", "on", "off"]),
+    "template",
+    "Whether the chat template is told to let the model think, by its variable enable_thinking (Qwen3); template leaves it to the template."
+  ),
   reasoning: field(
     share,
     0,

@@ -1,9 +1,11 @@
 // Where the model is that a config or flag names, and what a model folder says of itself without its weights being read.
-import { downloadModel, isHubId, loadConfig, loadTokenizer, parameterCount, readSafetensorsHeader } from "@ifrl/models"
+import {
+  downloadModel, isHubId, loadConfig, type LoadOptions, loadTokenizer, parameterCount, readSafetensorsHeader
+} from "@ifrl/models"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
 import { CommandError } from "./CommandError.ts"
-import { embedded } from "./Config.ts"
+import { type Config, embedded } from "./Config.ts"
 import { downloadBar } from "./DownloadBar.ts"
 import type { ModelSize } from "./Units.ts"
 
@@ -40,6 +42,10 @@ export const fetchModel = Effect.fn("fetchModel")(function*(name: string, option
   }).pipe(Effect.ensuring(bar.end))
   fetched.set(name, folder)
 })
+
+/** What the chat template is told of a thinking model; nothing unless the config says so. */
+export const modelOptions = (thinking: Config["data"]["thinking"]): LoadOptions =>
+  thinking === "template" ? {} : { templateVariables: { enable_thinking: thinking === "on" } }
 
 /** The config that makes a run of what ships with this package: the embedded model on the embedded world. */
 export const embeddedConfig = (): string => fileURLToPath(new URL("../configs/embedded.yaml", import.meta.url))

@@ -20,7 +20,7 @@ import { checkMemory } from "@ifrl/train"
 import { Effect } from "effect"
 import type { Config } from "./Config.ts"
 import { loraOptions } from "./Lora.ts"
-import { modelDirectory } from "./ModelFolder.ts"
+import { modelDirectory, modelOptions } from "./ModelFolder.ts"
 import type { RunFolder } from "./RunFolder.ts"
 import { maxLengthOf } from "./Session.ts"
 import { longestSequence, memoryPlan } from "./Units.ts"
@@ -67,7 +67,7 @@ export const loadPolicyModel = Effect.fn("loadPolicyModel")(function*(
   const options = loraOptions(config)
   const base = modelDirectory(config.model.path)
   yield* checkSize(config, base, beside)
-  const model = yield* loadModel(options === undefined ? checkpoint ?? base : base)
+  const model = yield* loadModel(options === undefined ? checkpoint ?? base : base, modelOptions(config.data.thinking))
   const adapter = options === undefined
     ? undefined
     : checkpoint === undefined

@@ -84,10 +84,15 @@ export const loadWeights = Effect.fnUntraced(function*(directory: string) {
   return { config, parameters }
 })
 
+export interface LoadOptions {
+  /** Variables of the chat template for every conversation, such as `{ enable_thinking: false }`. */
+  readonly templateVariables?: Readonly<Record<string, unknown>>
+}
+
 /** A Hugging Face model folder. Peak memory is one float32 copy of the weights plus one chunk of 16 MiB. */
-export const loadModel = Effect.fn("loadModel")(function*(directory: string) {
+export const loadModel = Effect.fn("loadModel")(function*(directory: string, options: LoadOptions = {}) {
   const config = yield* loadConfig(directory)
-  const tokenizer = yield* loadTokenizer(directory, { embeddingRows: config.vocabSize })
+  const tokenizer = yield* loadTokenizer(directory, { ...options, embeddingRows: config.vocabSize })
   const files = yield* readSidecars(directory)
   return new Model({ config, directory, tokenizer, files, parameters: yield* readWeights(directory, config) })
 })

@@ -59,6 +59,8 @@ export interface TokenizerSource extends TokenizerFiles {
   readonly chatTemplate?: string | undefined
   /** Overrides the tokenizer's own end token. */
   readonly eosIds?: ReadonlyArray<number> | undefined
+  /** Variables of the template for every conversation; those of a call win. */
+  readonly templateVariables?: Readonly<Record<string, unknown>> | undefined
   /** Rows of the model's embedding. */
   readonly embeddingRows?: number | undefined
 }
@@ -84,7 +86,8 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
   const parsed = new Map<string, ChatTemplate>()
   const fail = (problem: string, remedy: string, cause?: unknown) =>
     new ModelError({ file: source.directory, key: "chat_template", problem, remedy, cause })
-  const renderChat: ChatTokenizer["renderChat"] = (messages, { addGenerationPrompt = false, variables = {} } = {}) => {
+  const renderChat: ChatTokenizer["renderChat"] = (messages, { addGenerationPrompt = false, ...given } = {}) => {
+    const variables = { ...source.templateVariables, ...given.variables }
     const tools = (variables["tools"] ?? null) !== null
     const template = source.chatTemplate ?? namedTemplate(source.config["chat_template"], tools)
     if (template === undefined) {
@@ -203,7 +206,7 @@ const optional = <A>(read: (file: string) => Effect.Effect<A, ModelError, FileSy
 /** The tokenizer of a model folder, checked against the rows of the model's embedding where given. */
 export const loadTokenizer = Effect.fnUntraced(function*(
   directory: string,
-  options: { readonly embeddingRows?: number } = {}
+  options: Pick<TokenizerSource, "embeddingRows" | "templateVariables"> = {}
 ) {
   const path = yield* Path.Path
   const readObject = (file: string) => Effect.map(readJson(file, "Copy it from the original checkpoint"), asRecord)
@@ -215,6 +218,6 @@ export const loadTokenizer = Effect.fnUntraced(function*(
     config: yield* readObject(at("tokenizer_config.json")),
     chatTemplate: yield* optional((file) => readText(file, "Check its permissions"))(at("chat_template.jinja")),
     eosIds: eosOf(yield* readOptional(at("generation_config.json"))) ?? eosOf(yield* readOptional(at("config.json"))),
-    embeddingRows: options.embeddingRows
+    ...options
   })
 })

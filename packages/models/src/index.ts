@@ -18,6 +18,7 @@ export {
   initializeWeights,
   loadConfig,
   loadModel,
+  type LoadOptions,
   loadWeights,
   Model,
   type Parameters,

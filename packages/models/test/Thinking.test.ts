@@ -30,6 +30,19 @@ test("prompts of the templates", async () => {
   for (const name of ["qwen3", "qwen2.5", "llama-3"]) expect(prefilledThought(await prompt(name))).toBe("")
 })
 
+test("a variable for every conversation, which a call can overrule", async () => {
+  const tokenizer = await run(
+    loadTokenizer(fixture("templates", "qwen3"), { templateVariables: { enable_thinking: false } })
+  )
+  const render = (variables?: Record<string, unknown>) =>
+    tokenizer.renderChat([{ role: "user", content: "hi" }], {
+      addGenerationPrompt: true,
+      ...(variables === undefined ? {} : { variables })
+    })
+  expect(render().endsWith("<think>\n\n</think>\n\n")).toBe(true)
+  expect(render({ enable_thinking: true }).endsWith("assistant\n")).toBe(true)
+})
+
 test("thoughts of earlier turns are dropped where the template drops them", async () => {
   const messages = [
     { role: "user", content: "one" },

@@ -6,7 +6,7 @@ import { Command } from "effect/cli"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { evaluate, printEvaluations } from "../Evaluation.ts"
-import { modelDirectory } from "../ModelFolder.ts"
+import { modelDirectory, modelOptions } from "../ModelFolder.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, promptEncoder } from "../Session.ts"
 import { heldOutPrompts } from "../Source.ts"
@@ -18,7 +18,7 @@ const program = Effect.fnUntraced(function*(config: Config) {
   const folder = yield* RunFolder
   const display = yield* Display
   const began = yield* Clock.currentTimeMillis
-  const model = yield* loadModel(modelDirectory(config.model.path))
+  const model = yield* loadModel(modelDirectory(config.model.path), modelOptions(config.data.thinking))
   const rows = yield* heldOutPrompts(config, [])
   yield* display.begin("eval", 1, [])
   const { evaluation, judged } = yield* evaluate(

@@ -8,7 +8,7 @@ import { Effect, FileSystem, Path, Result, Stream } from "effect"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
-import { modelDirectory } from "../ModelFolder.ts"
+import { modelDirectory, modelOptions } from "../ModelFolder.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, promptEncoder } from "../Session.ts"
 import { answerOf } from "../Thought.ts"
@@ -58,7 +58,7 @@ export const respond = Effect.fnUntraced(function*(config: Config, records: Read
   const done = resumed && (yield* fs.exists(file)) ? [...earlier(yield* fs.readFileString(file))] : []
   yield* fs.writeFileString(file, done.map(print).join(""))
 
-  const model = yield* loadModel(modelDirectory(config.model.path))
+  const model = yield* loadModel(modelDirectory(config.model.path), modelOptions(config.data.thinking))
   const encoder = promptEncoder(config, model)
   const maxLength = maxLengthOf(config, model)
   const maxTokens = config.eval.maxTokens > 0 ? config.eval.maxTokens : config.rollout.maxTokens

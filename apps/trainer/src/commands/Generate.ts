@@ -7,7 +7,7 @@ import { Command, Flag } from "effect/cli"
 import { CommandError } from "../CommandError.ts"
 import { embedded } from "../Config.ts"
 import { Json } from "../Flags.ts"
-import { fetchModel, hasChatTemplate, modelDirectory } from "../ModelFolder.ts"
+import { fetchModel, hasChatTemplate, modelDirectory, modelOptions } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 const flags = {
@@ -24,6 +24,10 @@ const flags = {
   minP: Flag.Finite("min-p").pipe(Flag.withDefault(0), Flag.withDescription("Least share of the likeliest token's probability")),
   maxTokens: Flag.Int("max-tokens").pipe(Flag.withDefault(256), Flag.withDescription("Longest completion in tokens")),
   seed: Flag.Int("seed").pipe(Flag.withDefault(0), Flag.withDescription("Seed of the sampling")),
+  thinking: Flag.Literals("thinking", ["template", "on", "off"]).pipe(
+    Flag.withDefault("template"),
+    Flag.withDescription("Whether the chat template is told to let the model think, by its variable enable_thinking")
+  ),
   threads: Flag.Int("threads").pipe(Flag.withDefault(0), Flag.withDescription("Threads of ONNX Runtime; 0 for one a core"))
 }
 
@@ -59,7 +63,7 @@ export const generate = Command.make("generate", flags, (input) =>
     const json = yield* Json
     const terminal = yield* Terminal.Terminal
     yield* fetchModel(input.model)
-    const model = yield* loadModel(modelDirectory(input.model))
+    const model = yield* loadModel(modelDirectory(input.model), modelOptions(input.thinking))
     const promptTokens = yield* encodePrompt(model, input)
     const request = { id: "prompt", promptTokens, maxTokens: input.maxTokens, key: { seed: input.seed, step: 0 } }
     const layer = Rollout.layer({
