@@ -11,21 +11,36 @@ export interface Throughput {
   readonly pairs: number
   /** Different ones among them: the others are scored once in a phase. */
   readonly distinct: number
-  /** Milliseconds for all pairs, the median of the rounds. */
-  readonly milliseconds: { readonly requests: number; readonly oneByOne: number; readonly phase: number; readonly batchRequest: number }
+  /** For all pairs, the median of the rounds. */
+  readonly milliseconds: Times
+  /** CPU time of this process, client and server alike; less moved by what else runs on the machine. */
+  readonly cpuMilliseconds: Times
   /** Requests one at a time over one phase. */
   readonly speedUp: number
+}
+
+interface Times {
+  readonly requests: number
+  readonly oneByOne: number
+  readonly batchRequest: number
+  readonly phase: number
 }
 
 const rounds = 3
 
 const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 
+const cpuNow = Effect.sync(() => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1000
+})
+
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
+    const cpu = yield* cpuNow
     const began = yield* Clock.currentTimeMillis
     yield* effect
-    return (yield* Clock.currentTimeMillis) - began
+    return { wall: (yield* Clock.currentTimeMillis) - began, cpu: (yield* cpuNow) - cpu }
   })
 
 /** Times the first `count` couples of response and constraint of the groups, repeated where there are fewer. */
@@ -51,36 +66,38 @@ export const measureThroughput = Effect.fn("measureThroughput")(function*(
     const post = (path: string, body: unknown) =>
       client.post(`http://127.0.0.1:${port}${path}`, { body: HttpBody.jsonUnsafe(body) }).pipe(Effect.flatMap((response) => response.json))
     const asked = ({ constraint, response }: RewardPair) => ({ question: constraint, answer: response })
-    const tasks: Readonly<Record<keyof Throughput["milliseconds"], Effect.Effect<unknown, unknown>>> = {
+    const tasks: Readonly<Record<keyof Times, Effect.Effect<unknown, unknown>>> = {
       requests: Effect.forEach(pairs, (pair) => post("/predict", asked(pair)), { discard: true }),
       oneByOne: Effect.forEach(pairs, (pair) => score([pair]), { discard: true }),
-      phase: score(pairs),
-      batchRequest: post("/predict/batch", { pairs: pairs.map(asked) })
+      batchRequest: post("/predict/batch", { pairs: pairs.map(asked) }),
+      phase: score(pairs)
     }
-    const times = { requests: [] as Array<number>, oneByOne: [] as Array<number>, phase: [] as Array<number>, batchRequest: [] as Array<number> }
+    const found: Record<keyof Times, Array<{ readonly wall: number; readonly cpu: number }>> = { requests: [], oneByOne: [], batchRequest: [], phase: [] }
+    const names = Object.keys(found) as Array<keyof Times>
     for (let round = 0; round <= rounds; round++) {
-      for (const name of Object.keys(tasks) as Array<keyof typeof tasks>) {
+      for (const name of names) {
         const spent = yield* timed(tasks[name])
         // The first round warms up.
-        if (round > 0) times[name].push(spent)
+        if (round > 0) found[name].push(spent)
       }
     }
-    const milliseconds = {
-      requests: median(times.requests),
-      oneByOne: median(times.oneByOne),
-      phase: median(times.phase),
-      batchRequest: median(times.batchRequest)
-    }
+    const medians = (of: "wall" | "cpu") =>
+      Object.fromEntries(names.map((name) => [name, median(found[name].map((one) => one[of]))])) as unknown as Times
+    const milliseconds = medians("wall")
     return {
       pairs: count,
       distinct: new Set(pairs.map((pair) => JSON.stringify(asked(pair)))).size,
       milliseconds,
+      cpuMilliseconds: medians("cpu"),
       speedUp: milliseconds.requests / milliseconds.phase
     } satisfies Throughput
   }).pipe(Effect.provide(Layer.merge(server, FetchHttpClient.layer)))
 })
 
-export const printThroughput = ({ distinct, milliseconds, pairs, speedUp }: Throughput): string =>
-  `${pairs} pairs (${distinct} different): one request at a time ${milliseconds.requests.toFixed(0)} ms, one at a time in the process ` +
-  `${milliseconds.oneByOne.toFixed(0)} ms, one batch request ${milliseconds.batchRequest.toFixed(0)} ms, one phase ${milliseconds.phase.toFixed(0)} ms: ` +
-  `${speedUp.toFixed(1)} times the requests`
+const inWords = ({ batchRequest, oneByOne, phase, requests }: Times): string =>
+  `one request at a time ${requests.toFixed(0)} ms, one at a time in the process ${oneByOne.toFixed(0)} ms, ` +
+  `one batch request ${batchRequest.toFixed(0)} ms, one phase ${phase.toFixed(0)} ms`
+
+export const printThroughput = ({ cpuMilliseconds: cpu, distinct, milliseconds, pairs, speedUp }: Throughput): string =>
+  `${pairs} pairs (${distinct} different): ${inWords(milliseconds)}: ${speedUp.toFixed(1)} times the requests\n` +
+  `CPU time: ${inWords(cpu)}: ${(cpu.requests / cpu.phase).toFixed(1)} times`

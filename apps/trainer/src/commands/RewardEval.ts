@@ -7,7 +7,6 @@ import { ChatEndpoint, ChatEndpointConfig } from "@ifrl/curriculum"
 import { loadModel } from "@ifrl/models"
 import { RewardModel } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
-import { Runtime } from "@ifrl/runtime"
 import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandError } from "../CommandError.ts"
@@ -19,6 +18,7 @@ import { printResult } from "../Output.ts"
 import { maxLengthOf } from "../Session.ts"
 import { policyGroups, writtenGroups } from "../SoftAgreement.ts"
 import { measureThroughput, printThroughput } from "../Throughput.ts"
+import { runtimeLayer } from "./RunCommand.ts"
 
 const flags = {
   ...configFlags,
@@ -100,10 +100,13 @@ const judgesOf = (input: Input, config: Config, groups: ReadonlyArray<AgreementG
     return results
   })
 
-export const rewardEval = Command.make("eval", flags, (input) =>
+const configOf = (input: Input) => {
+  const source = sourceOf(input)
+  return readConfig({ ...source, file: source.file ?? embeddedConfig() })
+}
+
+const measure = (input: Input, config: Config) =>
   Effect.gen(function*() {
-    const source = sourceOf(input)
-    const config = yield* readConfig({ ...source, file: source.file ?? embeddedConfig() })
     if (Option.isNone(input["reward-model"]) && Option.isNone(input.url) && !input.policy) {
       return yield* new CommandError({
         operation: "reward eval",
@@ -123,9 +126,12 @@ export const rewardEval = Command.make("eval", flags, (input) =>
       ...(throughput === undefined ? [] : [printThroughput(throughput)])
     ].join("\n\n")
     yield* printResult({ ...Object.fromEntries(results), ...(throughput !== undefined && { throughput }) }, text)
-  }).pipe(Effect.provide(Runtime.layer({})))).pipe(
-    Command.withDescription("Agreement of judges of soft constraints with labels")
-  )
+  })
+
+export const rewardEval = Command.make("eval", flags, Effect.fnUntraced(function*(input) {
+  const config = yield* configOf(input)
+  yield* measure(input, config).pipe(Effect.provide(runtimeLayer(config)))
+})).pipe(Command.withDescription("Agreement of judges of soft constraints with labels"))
 
 const byType = (agreements: ReadonlyArray<Agreement>): string =>
   agreements.flatMap(({ byType, judge }) =>
