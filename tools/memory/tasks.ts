@@ -6,6 +6,7 @@ import { NodeServices } from "@effect/platform-node"
 import { generateArtifacts } from "@ifrl/artifacts"
 import {
   configJson,
+  type DecoderConfig,
   decoderGraph,
   decoderParameters,
   initializeAdapter,
@@ -13,7 +14,8 @@ import {
   loadModel,
   parameterCount,
   saveModel,
-  trainTokenizer
+  trainTokenizer,
+  withAdapter
 } from "@ifrl/models"
 import { Rollout } from "@ifrl/rollout"
 import { peakMemory, philox, philoxNormal, residentMemory, Runtime, Tensor } from "@ifrl/runtime"
@@ -65,11 +67,21 @@ const load = Effect.fnUntraced(function*(folder: string) {
   return { seconds, processor, resident, parameters: parameterCount(model.config) }
 })
 
-const generate = Effect.fnUntraced(function*(folder: string, prompt: string, tokens: string) {
+const adapterOf = (config: DecoderConfig, rank: string) =>
+  Result.getOrThrow(initializeAdapter(config, { rank: Number(rank), alpha: 2 * Number(rank), targets: "all-linear" }, 1))
+
+const generate = Effect.fnUntraced(function*(folder: string, prompt: string, tokens: string, rows = "1", rank = "0") {
   const { model } = yield* loaded(folder)
+  const { config } = model
+  const adapter = Number(rank) > 0 ? adapterOf(config, rank) : undefined
+  const parameters = adapter === undefined ? model.parameters : withAdapter(model.parameters, adapter)
   const promptTokens = Int32Array.from({ length: Number(prompt) }, (_, i) => 300 + 17 * i)
-  const request = { id: "p", promptTokens, maxTokens: Number(tokens), key: { seed: 1, step: 0 } }
-  const layer = Rollout.layer({ model, rows: 1, maxLength: promptTokens.length + Number(tokens) })
+  const request = { id: "p", promptTokens, count: Number(rows), maxTokens: Number(tokens), key: { seed: 1, step: 0 } }
+  const layer = Rollout.layer({
+    model: { config, parameters, lora: adapter?.shape },
+    rows: Number(rows),
+    maxLength: promptTokens.length + Number(tokens)
+  })
   return yield* Effect.gen(function*() {
     const rollout = yield* Rollout
     const { processor, seconds, value } = yield* timed(rollout.generate([request], { temperature: 1 }))
@@ -88,8 +100,7 @@ const train = Effect.fnUntraced(function*(
 ) {
   const { model } = yield* loaded(folder)
   const [B, T] = [Number(rows), Number(tokens)]
-  const lora = { rank: Number(rank), alpha: 2 * Number(rank), targets: "all-linear" } as const
-  const adapter = what === "lora" ? Result.getOrThrow(initializeAdapter(model.config, lora, 1)) : undefined
+  const adapter = what === "lora" ? adapterOf(model.config, rank) : undefined
   const artifacts = generateArtifacts({
     model: decoderGraph(model.config, { maxLength: T, recompute: recompute === "recompute", lora: adapter?.shape }),
     loss: "sft",
