@@ -62,7 +62,8 @@ export const unregistered = {
     describe: ({ key_sentences, num_sentences }) => `Include exactly ${num_sentences} of these sentences: ${list(key_sentences)}.`,
     check: (response, { key_sentences, num_sentences }) => {
       const missing = new Set(key_sentences)
-      eachRegexSentence(response, (sentence) => missing.delete(sentence))
+      const lengths = new Set(key_sentences.map((sentence) => sentence.length))
+      eachRegexSentence(response, (sentence) => missing.delete(sentence), (length) => lengths.has(length))
       return key_sentences.filter((sentence) => !missing.has(sentence)).length === num_sentences
     }
   }),

@@ -1,6 +1,6 @@
 // The sentence splitter that IFEval used before Punkt, and still uses for key sentences: periods that end no sentence are
 // set aside by a fixed list of rules, the others end one. Rewritten from its description; kept for parity only.
-import { SPACES, strip } from "./Characters.ts"
+import { isSpace, SPACES } from "./Characters.ts"
 
 // Noncharacters: a period set aside, and the end of a sentence.
 const PERIOD = "\ufdd0"
@@ -33,22 +33,30 @@ const laterRules: typeof rules = [
 const apply = (text: string, list: typeof rules): string =>
   list.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), text)
 
-/** Calls `visit` with every sentence, stripped; a blank one at the end is left out. */
-export const eachRegexSentence = (text: string, visit: (sentence: string) => void): void => {
+/** Calls `visit` with every sentence of a length that is accepted, stripped; a blank one at the end is left out. */
+export const eachRegexSentence = (
+  text: string,
+  visit: (sentence: string) => void,
+  accepts: (length: number) => boolean = () => true
+): void => {
   const marked = ` ${text.replaceAll("\n", " ")}  `.replaceAll("<prd>", PERIOD).replaceAll("<stop>", STOP)
   const dotted = apply(marked, rules).replace(/\.{2,}/g, (dots) => PERIOD.repeat(dots.length) + STOP)
   const ready = apply(dotted, laterRules)
-  const restored = (start: number, end: number): string => strip(ready.slice(start, end).replaceAll(PERIOD, "."))
+  const give = (from: number, to: number, final: boolean): void => {
+    let [start, end] = [from, to]
+    while (start < end && isSpace(ready.charCodeAt(start))) start++
+    while (end > start && isSpace(ready.charCodeAt(end - 1))) end--
+    if (accepts(end - start) && !(final && start === end)) visit(ready.slice(start, end).replaceAll(PERIOD, "."))
+  }
   let start = 0
   for (let i = 0; i < ready.length; i++) {
     const unit = ready[i]!
     const mark = unit === "." || unit === "?" || unit === "!"
     if (!mark && unit !== STOP) continue
-    visit(restored(start, mark ? i + 1 : i))
+    give(start, mark ? i + 1 : i, false)
     start = i + 1
   }
-  const last = restored(start, ready.length)
-  if (last !== "") visit(last)
+  give(start, ready.length, true)
 }
 
 /** The sentences as a list. */
