@@ -50,7 +50,7 @@ describe.each(Object.keys(expected))("%s", (name) => {
 })
 
 test("every id that may end an answer is known, special tokens too", async () => {
-  const ends = { "qwen2.5": 2, qwen3: 2, "r1-distill": 1, "llama-3": 3 }
+  const ends = { "qwen2.5": 2, qwen3: 2, "r1-distill": 1, "llama-3": 3, mistral: 1 }
   for (const [name, count] of Object.entries(ends)) {
     const tokenizer = await run(loadTokenizer(fixture("templates", name)))
     expect([name, tokenizer.eosIds.length]).toEqual([name, count])
@@ -58,7 +58,8 @@ test("every id that may end an answer is known, special tokens too", async () =>
       "qwen2.5": "<|im_end|>",
       qwen3: "<|im_end|>",
       "r1-distill": "<｜end▁of▁sentence｜>",
-      "llama-3": "<|eot_id|>"
+      "llama-3": "<|eot_id|>",
+      mistral: "</s>"
     }
     expect(tokenizer.decode([tokenizer.endId!])).toBe(end[name as keyof typeof end])
     for (const id of tokenizer.eosIds) expect(tokenizer.decode([id], { skipSpecial: true })).toBe("")
