@@ -1,5 +1,5 @@
-// `ifrl curriculum` in this process, and once as the built command that is killed. The latter needs `npm run build`, which the
-// Nx target `test` of this project depends on.
+// `ifrl curriculum` in this process, and once as the built command that is killed. The latter needs `npm run build`,
+// which the Nx target `test` of this project depends on.
 import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { isReasoning, makeSchedule } from "@ifrl/curriculum"
@@ -21,19 +21,37 @@ let folder = ""
 const at = (name: string) => join(folder, name)
 const lines = (records: ReadonlyArray<object>) => records.map((record) => `${JSON.stringify(record)}\n`).join("")
 const topics = ["river", "harbor", "market", "garden", "engine"]
-const seeds = (count: number) => lines(Array.from({ length: count }, (_, i) => ({ instruction: `Explain how the ${topics[i % 5]} number ${i} works.` })))
+const seeds = (count: number) =>
+  lines(
+    Array.from({ length: count }, (_, i) => ({ instruction: `Explain how the ${topics[i % 5]} number ${i} works.` }))
+  )
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "ifrl-curriculum-"))
   await writeFile(at("seeds.jsonl"), seeds(40))
-  await writeFile(at("math.jsonl"), lines(Array.from({ length: 10 }, (_, i) => ({ question: `What is ${i} times 7?`, answer: String(7 * i) }))))
-  await writeFile(at("faulty.jsonl"), lines([{
-    prompt: "Write. I don't want anything less than 50 words.",
-    instruction: "Write.",
-    instruction_id_list: ["length_constraints:number_words"],
-    kwargs: [{ num_words: 50, relation: "less than" }],
-    constraints: ["I don't want anything less than 50 words"]
-  }, { prompt: "Write. Use no commas.", instruction: "Write.", instruction_id_list: ["punctuation:no_comma"], kwargs: [{}], constraints: ["Use no commas"] }]))
+  await writeFile(
+    at("math.jsonl"),
+    lines(Array.from({ length: 10 }, (_, i) => ({ question: `What is ${i} times 7?`, answer: String(7 * i) })))
+  )
+  await writeFile(
+    at("faulty.jsonl"),
+    lines([
+      {
+        prompt: "Write. I don't want anything less than 50 words.",
+        instruction: "Write.",
+        instruction_id_list: ["length_constraints:number_words"],
+        kwargs: [{ num_words: 50, relation: "less than" }],
+        constraints: ["I don't want anything less than 50 words"]
+      },
+      {
+        prompt: "Write. Use no commas.",
+        instruction: "Write.",
+        instruction_id_list: ["punctuation:no_comma"],
+        kwargs: [{}],
+        constraints: ["Use no commas"]
+      }
+    ])
+  )
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -57,7 +75,9 @@ describe("ifrl curriculum", () => {
     expect(stats.levels.map(({ level }: { level: number }) => level)).toEqual([1, 2, 3, 4, 5])
     expect(await json("validate", at("a"))).toMatchObject({ rows: built.rows.rows, faulty: 0, counts: {} })
     const { output } = await run("show", at("a"), "--first", "2")
-    expect(output[0]).toMatch(/^[0-9a-f]{16} {2}L5, instruction, from seeds\.jsonl:\d+\n {2}Explain how .*\n {2}1\. (?:hard|soft) {2}\S/)
+    expect(output[0]).toMatch(
+      /^[0-9a-f]{16} {2}L5, instruction, from seeds\.jsonl:\d+\n {2}Explain how .*\n {2}1\. (?:hard|soft) {2}\S/
+    )
     expect(output[0]!.split("\n\n").length).toBe(2)
     const { rows } = await json("show", at("a"), "--level", "2", "--first", "1")
     expect((await run("show", at("a"), "--row", rows[0].id, "--prompt")).output).toEqual([rows[0].prompt])
@@ -65,11 +85,15 @@ describe("ifrl curriculum", () => {
 
   test("build reads a config file, with flags over it, and refuses keys that are not known", async () => {
     await writeFile(at("build.yaml"), `seeds: [${at("seeds.jsonl")}]\nconstraints: 3\nperSeed: 2\nmaxSeeds: 5\n`)
-    expect((await json("build", "--out", at("b"), "--config", at("build.yaml"), "--constraints", "2")).config).toMatchObject({ constraints: 2, perSeed: 2, writer: "templates" })
+    expect(
+      (await json("build", "--out", at("b"), "--config", at("build.yaml"), "--constraints", "2")).config
+    ).toMatchObject({ constraints: 2, perSeed: 2, writer: "templates" })
     await writeFile(at("wrong.yaml"), "sedes: []\n")
     const { exit } = await run("build", "--out", at("c"), "--config", at("wrong.yaml"))
     expect(JSON.stringify(exit)).toContain("sedes")
-    expect(JSON.stringify((await run("build", "--out", at("c"), "--seeds", at("seeds.jsonl"), "--writer", "endpoint")).exit)).toContain("none is named")
+    expect(
+      JSON.stringify((await run("build", "--out", at("c"), "--seeds", at("seeds.jsonl"), "--writer", "endpoint")).exit)
+    ).toContain("none is named")
   })
 
   test("validate ends with a failure that counts the faulty rows, and import --clean leaves them out", async () => {
@@ -77,7 +101,10 @@ describe("ifrl curriculum", () => {
     expect(exit).toMatchObject({ _tag: "Failure" })
     expect(JSON.stringify(exit)).toContain("1 of 2 rows have faults")
     expect(output[0]).toContain("1  relation: the text asks for another bound than is checked")
-    expect(await json("import", at("faulty.jsonl"), "--out", at("clean"), "--clean")).toMatchObject({ counts: { records: 2, faulty: 1 }, rows: { rows: 1 } })
+    expect(await json("import", at("faulty.jsonl"), "--out", at("clean"), "--clean")).toMatchObject({
+      counts: { records: 2, faulty: 1 },
+      rows: { rows: 1 }
+    })
     expect((await run("validate", at("clean"))).exit).toMatchObject({ _tag: "Success" })
   })
 })
@@ -101,7 +128,9 @@ describe("a run", () => {
     const schedule = Result.getOrThrow(makeSchedule(rows, { span: 40, ...config.curriculum }))
     const taken = schedule.take(schedule.start, 40).rows
     expect(taken.filter(isReasoning).length).toBe(10)
-    expect(new Set(taken.filter((row) => !isReasoning(row)).map(({ level }) => level))).toEqual(new Set([1, 2, 3, 4, 5]))
+    expect(new Set(taken.filter((row) => !isReasoning(row)).map(({ level }) => level))).toEqual(
+      new Set([1, 2, 3, 4, 5])
+    )
   })
 
   test("without a curriculum trains on whole instructions alone", async () => {
@@ -122,7 +151,21 @@ describe("a run", () => {
 test("the policy writes soft constraints, the same ones each time", async () => {
   await writeTinyModel(at("model"), { maxPositions: 2048 })
   const written = async (out: string) => {
-    const manifest = await json("build", "--out", at(out), "--seeds", at("seeds.jsonl"), "--max-seeds", "3", "--constraints", "2", "--writer", "policy", "--model", at("model"))
+    const manifest = await json(
+      "build",
+      "--out",
+      at(out),
+      "--seeds",
+      at("seeds.jsonl"),
+      "--max-seeds",
+      "3",
+      "--constraints",
+      "2",
+      "--writer",
+      "policy",
+      "--model",
+      at("model")
+    )
     expect(manifest.config.writer).toMatch(/^policy [0-9a-f]{16}$/)
     return readFileSync(join(at(out), "rows.jsonl"), "utf8")
   }
@@ -132,9 +175,17 @@ test("the policy writes soft constraints, the same ones each time", async () => 
 test("a build killed with SIGKILL goes on to the same bytes", async () => {
   await writeFile(at("many.jsonl"), seeds(3000))
   const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
-  const start = (out: string) => spawn(process.execPath, [binary, "curriculum", "build", "--out", at(out), "--seeds", at("many.jsonl"), "--json"], { stdio: ["ignore", "pipe", "inherit"] })
+  const start = (out: string) =>
+    spawn(process.execPath, [binary, "curriculum", "build", "--out", at(out), "--seeds", at("many.jsonl"), "--json"], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
   const ended = (child: ReturnType<typeof start>) => new Promise<number | null>((resolve) => child.on("close", resolve))
-  const contents = (out: string) => Object.fromEntries(readdirSync(at(out)).toSorted().map((name) => [name, readFileSync(join(at(out), name), "utf8")]))
+  const contents = (out: string) =>
+    Object.fromEntries(
+      readdirSync(at(out))
+        .toSorted()
+        .map((name) => [name, readFileSync(join(at(out), name), "utf8")])
+    )
 
   const whole = start("whole")
   expect(await ended(whole)).toBe(0)

@@ -1,6 +1,6 @@
-// A curriculum that follows what the policy can do. A level is open when it is the lowest, or when the one below it passes
-// often enough; among open levels prompts are drawn in proportion to p (1 - p) of the level's pass rate p, the variance of a
-// pass, since a group that all passes or all fails has no advantage to learn from.
+// A curriculum that follows what the policy can do. A level is open when it is the lowest, or when the one below it
+// passes often enough; among open levels prompts are drawn in proportion to p (1 - p) of the level's pass rate p, the
+// variance of a pass, since a group that all passes or all fails has no advantage to learn from.
 import { Schema } from "effect"
 import { random } from "./Random.ts"
 
@@ -59,20 +59,38 @@ export const adaptive = ({ levels, promote, seed }: AdaptiveOptions) => {
   const draw = (state: Adaptive): { readonly index: number; readonly state: Adaptive } => {
     const all = weights(state)
     const total = all.reduce((sum, weight) => sum + weight, 0)
-    let left = random(seed, "adaptive", state.reduce((sum, { taken }) => sum + taken, 0)).uniform() * total
+    let left =
+      random(
+        seed,
+        "adaptive",
+        state.reduce((sum, { taken }) => sum + taken, 0)
+      ).uniform() * total
     let level = all.findIndex((weight) => (left -= weight) < 0)
     if (level < 0) level = all.findLastIndex((weight) => weight > 0)
     const { taken } = state[level]!
-    return { index: rowOf(level, taken), state: state.map((known, k) => (k === level ? { ...known, taken: taken + 1 } : known)) }
+    return {
+      index: rowOf(level, taken),
+      state: state.map((known, k) => (k === level ? { ...known, taken: taken + 1 } : known))
+    }
   }
 
-  const observe = (state: Adaptive, outcomes: ReadonlyArray<{ readonly level: number; readonly passRate: number }>): Adaptive =>
-    outcomes.reduce<Adaptive>((known, outcome) =>
-      known.map((one, k) => {
-        if (k !== outcome.level) return one
-        const measured = one.measured + 1
-        return { ...one, measured, passRate: one.passRate + (outcome.passRate - one.passRate) * Math.max(renewal, 1 / measured) }
-      }), state)
+  const observe = (
+    state: Adaptive,
+    outcomes: ReadonlyArray<{ readonly level: number; readonly passRate: number }>
+  ): Adaptive =>
+    outcomes.reduce<Adaptive>(
+      (known, outcome) =>
+        known.map((one, k) => {
+          if (k !== outcome.level) return one
+          const measured = one.measured + 1
+          return {
+            ...one,
+            measured,
+            passRate: one.passRate + (outcome.passRate - one.passRate) * Math.max(renewal, 1 / measured)
+          }
+        }),
+      state
+    )
 
   return { start, draw, observe, weights }
 }

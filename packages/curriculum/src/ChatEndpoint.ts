@@ -1,5 +1,6 @@
-// A client of any endpoint that speaks OpenAI's chat completions: bounded concurrency, timeouts, retries that heed Retry-After,
-// a budget, and a cache on disk, so that what was paid for once is there when a killed run is started again.
+// A client of any endpoint that speaks OpenAI's chat completions: bounded concurrency, timeouts, retries that heed
+// Retry-After, a budget, and a cache on disk, so that what was paid for once is there when a killed run is started
+// again.
 import { createHash } from "node:crypto"
 import { Context, Data, Effect, FileSystem, Layer, Option, Path, Ref, Schema, Semaphore } from "effect"
 import { FetchHttpClient, HttpBody, HttpClient, HttpClientRequest } from "effect/http"
@@ -10,16 +11,34 @@ const count = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
 const positiveCount = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(1)))
 
 export const ChatEndpointConfig = Schema.Struct({
-  url: Schema.NonEmptyString.annotate({ description: "Base URL up to and with the version, http://127.0.0.1:8000/v1." }),
+  url: Schema.NonEmptyString.annotate({
+    description: "Base URL up to and with the version, http://127.0.0.1:8000/v1."
+  }),
   model: Schema.NonEmptyString.annotate({ description: "Name of the model, as the endpoint knows it." }),
-  keyVariable: field(Schema.String, "OPENAI_API_KEY", "Environment variable that holds the API key; unset for an endpoint that asks for none."),
+  keyVariable: field(
+    Schema.String,
+    "OPENAI_API_KEY",
+    "Environment variable that holds the API key; unset for an endpoint that asks for none."
+  ),
   concurrency: field(positiveCount, 8, "Requests under way at once, in requests."),
-  timeoutSeconds: field(Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0))), 120, "Time that one request may take, in seconds."),
+  timeoutSeconds: field(
+    Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0))),
+    120,
+    "Time that one request may take, in seconds."
+  ),
   retries: field(count, 4, "Times that a request is sent again after a fault that may pass, in requests."),
-  backoffSeconds: field(Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0))), 1, "Wait before the first retry, doubled for each further one, in seconds."),
+  backoffSeconds: field(
+    Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0))),
+    1,
+    "Wait before the first retry, doubled for each further one, in seconds."
+  ),
   cache: field(Schema.String, "", "Folder of replies that are not asked for again; empty for none."),
   maxRequests: field(count, 0, "Budget: requests that may be sent, retries included, in requests; 0 for no limit."),
-  maxTokens: field(count, 0, "Budget: tokens of prompts and replies, as the endpoint counts them, in tokens; 0 for no limit.")
+  maxTokens: field(
+    count,
+    0,
+    "Budget: tokens of prompts and replies, as the endpoint counts them, in tokens; 0 for no limit."
+  )
 })
 export type ChatEndpointConfig = typeof ChatEndpointConfig.Type
 
@@ -62,17 +81,25 @@ export class ChatError extends Data.TaggedError("ChatError")<{
 }
 
 /** A fault that may pass. */
-class Passing extends Data.TaggedError("Passing")<{ readonly reason: string; readonly waitSeconds: number; readonly cause?: unknown }> {}
+class Passing extends Data.TaggedError("Passing")<{
+  readonly reason: string
+  readonly waitSeconds: number
+  readonly cause?: unknown
+}> {}
 
 const Reply = Schema.Struct({
-  choices: Schema.NonEmptyArray(Schema.Struct({
-    message: Schema.Struct({ content: Schema.String }),
-    finish_reason: Schema.optionalKey(Schema.NullOr(Schema.String))
-  })),
+  choices: Schema.NonEmptyArray(
+    Schema.Struct({
+      message: Schema.Struct({ content: Schema.String }),
+      finish_reason: Schema.optionalKey(Schema.NullOr(Schema.String))
+    })
+  ),
   usage: Schema.optionalKey(Schema.NullOr(Schema.Struct({ total_tokens: Schema.optionalKey(Schema.Number) })))
 })
 
-const Cached = Schema.fromJsonString(Schema.Struct({ text: Schema.String, finish: Schema.String, tokens: Schema.Number }))
+const Cached = Schema.fromJsonString(
+  Schema.Struct({ text: Schema.String, finish: Schema.String, tokens: Schema.Number })
+)
 
 /** Statuses after which the same request may succeed. */
 const passingStatus = (status: number): boolean => status === 408 || status === 409 || status === 429 || status >= 500
@@ -101,20 +128,26 @@ const bodyOf = (model: string, { maxTokens, messages, seed, temperature }: ChatR
 })
 
 /** Asks a chat model. */
-export class ChatEndpoint extends Context.Service<ChatEndpoint, {
-  readonly model: string
-  /** Requests under way at once, at most. */
-  readonly concurrency: number
-  readonly complete: (request: ChatRequest) => Effect.Effect<ChatReply, ChatError>
-  readonly usage: Effect.Effect<ChatUsage>
-}>()("@ifrl/curriculum/ChatEndpoint") {
+export class ChatEndpoint extends Context.Service<
+  ChatEndpoint,
+  {
+    readonly model: string
+    /** Requests under way at once, at most. */
+    readonly concurrency: number
+    readonly complete: (request: ChatRequest) => Effect.Effect<ChatReply, ChatError>
+    readonly usage: Effect.Effect<ChatUsage>
+  }
+>()("@ifrl/curriculum/ChatEndpoint") {
   /** Over the HttpClient of the environment. */
   static readonly layerClient = (
     config: ChatEndpointConfig
-  ): Layer.Layer<ChatEndpoint, ChatError, HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> => Layer.effect(ChatEndpoint, make(config))
+  ): Layer.Layer<ChatEndpoint, ChatError, HttpClient.HttpClient | FileSystem.FileSystem | Path.Path> =>
+    Layer.effect(ChatEndpoint, make(config))
 
   /** Over fetch. */
-  static readonly layer = (config: ChatEndpointConfig): Layer.Layer<ChatEndpoint, ChatError, FileSystem.FileSystem | Path.Path> =>
+  static readonly layer = (
+    config: ChatEndpointConfig
+  ): Layer.Layer<ChatEndpoint, ChatError, FileSystem.FileSystem | Path.Path> =>
     ChatEndpoint.layerClient(config).pipe(Layer.provide(FetchHttpClient.layer))
 }
 
@@ -132,14 +165,22 @@ const make = Effect.fnUntraced(function*(config: ChatEndpointConfig) {
   const permits = yield* Semaphore.make(config.concurrency)
   const used = yield* Ref.make<Spent>({ requests: 0, tokens: 0, cached: 0, reserved: 0 })
 
-  const refuse = (kind: ChatError["kind"], reason: string, remedy: string, cause?: unknown) => new ChatError({ kind, url, reason, remedy, cause })
+  const refuse = (kind: ChatError["kind"], reason: string, remedy: string, cause?: unknown) =>
+    new ChatError({ kind, url, reason, remedy, cause })
   const cacheFailed = (cause: { readonly message: string }) =>
-    refuse("cache", `the cache cannot be used: ${cause.message}`, "check the folder that `cache` names and the space on its disk", cause)
+    refuse(
+      "cache",
+      `the cache cannot be used: ${cause.message}`,
+      "check the folder that `cache` names and the space on its disk",
+      cause
+    )
 
   if (config.cache !== "") yield* fs.makeDirectory(config.cache, { recursive: true }).pipe(Effect.mapError(cacheFailed))
 
   const fileOf = (request: ChatRequest) => {
-    const hash = createHash("sha256").update(JSON.stringify(bodyOf(config.model, request))).digest("hex")
+    const hash = createHash("sha256")
+      .update(JSON.stringify(bodyOf(config.model, request)))
+      .digest("hex")
     return path.join(config.cache, hash.slice(0, 2), `${hash}.json`)
   }
   /** A reply that was stored; a file that a crash left unreadable is as good as none. */
@@ -157,21 +198,35 @@ const make = Effect.fnUntraced(function*(config: ChatEndpointConfig) {
   const reserve = (tokens: number) =>
     Ref.modify(used, (now): readonly [string | undefined, Spent] => {
       if (config.maxRequests > 0 && now.requests >= config.maxRequests) return [`${config.maxRequests} requests`, now]
-      if (config.maxTokens > 0 && now.tokens + now.reserved + tokens > config.maxTokens) return [`${config.maxTokens} tokens`, now]
+      if (config.maxTokens > 0 && now.tokens + now.reserved + tokens > config.maxTokens)
+        return [`${config.maxTokens} tokens`, now]
       return [undefined, { ...now, requests: now.requests + 1, reserved: now.reserved + tokens }]
-    }).pipe(Effect.flatMap((spent) =>
-      spent === undefined ? Effect.void : Effect.fail(
-        refuse("budget", `the budget of ${spent} is used up`, "raise it and start again: replies in the cache are not paid twice")
+    }).pipe(
+      Effect.flatMap((spent) =>
+        spent === undefined
+          ? Effect.void
+          : Effect.fail(
+              refuse(
+                "budget",
+                `the budget of ${spent} is used up`,
+                "raise it and start again: replies in the cache are not paid twice"
+              )
+            )
       )
-    ))
+    )
 
   const send = Effect.fnUntraced(function*(request: ChatRequest) {
     const message = HttpClientRequest.post(url, {
       body: HttpBody.jsonUnsafe(bodyOf(config.model, request)),
       ...(key !== undefined && key !== "" && { headers: { authorization: `Bearer ${key}` } })
     })
-    const passing = (reason: string, waitSeconds = 0) => (cause?: unknown) => new Passing({ reason, waitSeconds, cause })
-    const response = yield* client.execute(message).pipe(Effect.mapError((cause) => passing(`no reply: ${cause.message}`)(cause)))
+    const passing =
+      (reason: string, waitSeconds = 0) =>
+      (cause?: unknown) =>
+        new Passing({ reason, waitSeconds, cause })
+    const response = yield* client
+      .execute(message)
+      .pipe(Effect.mapError((cause) => passing(`no reply: ${cause.message}`)(cause)))
     const text = yield* response.text.pipe(Effect.mapError(passing("the reply broke off")))
     if (response.status !== 200) {
       const reason = `status ${response.status}: ${text.slice(0, 300)}`
@@ -179,34 +234,54 @@ const make = Effect.fnUntraced(function*(config: ChatEndpointConfig) {
         ? passing(reason, retryAfter(response.headers["retry-after"], Date.now()))()
         : refuse("refused", reason, refusals[response.status] ?? "see what the endpoint says")
     }
-    const { choices: [choice], usage } = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Reply))(text).pipe(
+    const {
+      choices: [choice],
+      usage
+    } = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Reply))(text).pipe(
       Effect.mapError(passing(`not a chat completion: ${text.slice(0, 200)}`))
     )
-    return { text: choice.message.content, finish: choice.finish_reason ?? "stop", tokens: usage?.total_tokens ?? 0, cached: false }
+    return {
+      text: choice.message.content,
+      finish: choice.finish_reason ?? "stop",
+      tokens: usage?.total_tokens ?? 0,
+      cached: false
+    }
   })
 
   const attempt = (request: ChatRequest) => {
     const reserved = request.maxTokens ?? 0
-    return reserve(reserved).pipe(Effect.andThen(
-      send(request).pipe(
-        Effect.timeoutOrElse({
-          duration: `${config.timeoutSeconds} seconds`,
-          orElse: () => Effect.fail(new Passing({ reason: `no reply within ${config.timeoutSeconds} s`, waitSeconds: 0 }))
-        }),
-        Effect.tap(({ tokens }) => Ref.update(used, (now) => ({ ...now, tokens: now.tokens + tokens }))),
-        Effect.ensuring(Ref.update(used, (now) => ({ ...now, reserved: now.reserved - reserved })))
+    return reserve(reserved).pipe(
+      Effect.andThen(
+        send(request).pipe(
+          Effect.timeoutOrElse({
+            duration: `${config.timeoutSeconds} seconds`,
+            orElse: () =>
+              Effect.fail(new Passing({ reason: `no reply within ${config.timeoutSeconds} s`, waitSeconds: 0 }))
+          }),
+          Effect.tap(({ tokens }) => Ref.update(used, (now) => ({ ...now, tokens: now.tokens + tokens }))),
+          Effect.ensuring(Ref.update(used, (now) => ({ ...now, reserved: now.reserved - reserved })))
+        )
       )
-    ))
+    )
   }
 
   const persist = (request: ChatRequest, retry: number): Effect.Effect<ChatReply, ChatError> =>
-    attempt(request).pipe(Effect.catchTag("Passing", (fault) =>
-      retry < config.retries
-        ? Effect.sleep(`${Math.max(fault.waitSeconds, config.backoffSeconds * 2 ** retry)} seconds`).pipe(
-          Effect.andThen(persist(request, retry + 1))
-        )
-        : Effect.fail(refuse("failed", `${fault.reason} (${retry + 1} attempts)`, "see whether the endpoint is up, then start again", fault.cause))
-    ))
+    attempt(request).pipe(
+      Effect.catchTag("Passing", (fault) =>
+        retry < config.retries
+          ? Effect.sleep(`${Math.max(fault.waitSeconds, config.backoffSeconds * 2 ** retry)} seconds`).pipe(
+              Effect.andThen(persist(request, retry + 1))
+            )
+          : Effect.fail(
+              refuse(
+                "failed",
+                `${fault.reason} (${retry + 1} attempts)`,
+                "see whether the endpoint is up, then start again",
+                fault.cause
+              )
+            )
+      )
+    )
 
   const complete = Effect.fn("ChatEndpoint.complete")(function*(request: ChatRequest) {
     const file = config.cache === "" ? undefined : fileOf(request)

@@ -96,7 +96,9 @@ export const decodeRow = (value: unknown): Result.Result<PromptRow, PromptError>
   return checkAligned(toRow(line.success))
 }
 
-/** What is wrong with the constraint at a place of a row: an id that nothing checks, or kwargs that its check refuses. */
+/**
+ * What is wrong with the constraint at a place of a row: an id that nothing checks, or kwargs that its check refuses.
+ */
 export const constraintProblem = (row: PromptRow, index: number): Result.Result<void, PromptError> =>
   checkConstraint(row.id, row.instruction_id_list[index]!, row.kwargs[index]!)
 

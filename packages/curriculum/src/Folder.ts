@@ -1,12 +1,17 @@
-// A built curriculum is a folder: rows.jsonl (what is trained on, levels included), heldout.jsonl (whole rows of seeds that
-// nothing is trained on) and curriculum.json, which is written last and says what the others must be.
+// A built curriculum is a folder: rows.jsonl (what is trained on, levels included), heldout.jsonl (whole rows of seeds
+// that nothing is trained on) and curriculum.json, which is written last and says what the others must be.
 import { createHash } from "node:crypto"
 import { Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
 import { loadPrompts, printPrompt, readSize } from "./Dataset.ts"
 import { PromptError } from "./PromptError.ts"
 import type { PromptRow } from "./PromptRow.ts"
 
-export const files = { manifest: "curriculum.json", rows: "rows.jsonl", heldOut: "heldout.jsonl", progress: "unfinished.json" } as const
+export const files = {
+  manifest: "curriculum.json",
+  rows: "rows.jsonl",
+  heldOut: "heldout.jsonl",
+  progress: "unfinished.json"
+} as const
 
 const FileInfo = Schema.Struct({ rows: Schema.Int, sha256: Schema.String })
 
@@ -28,25 +33,36 @@ const ManifestText = Schema.fromJsonString(Manifest)
 export const printManifest = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 2)}\n`
 
 /** SHA-256 and lines of a file, read as a stream. */
-export const digestFile = Effect.fnUntraced(function*(path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const hash = createHash("sha256")
-  let rows = 0
-  yield* fs.stream(path, { chunkSize: readSize }).pipe(Stream.runForEach((bytes) =>
-    Effect.sync(() => {
-      hash.update(bytes)
-      for (const byte of bytes) if (byte === 10) rows++
-    })
-  ))
-  return { rows, sha256: hash.digest("hex") }
-}, Effect.mapError((cause) => new PromptError({ problem: `cannot be read: ${cause.message}`, remedy: "build the curriculum again", cause })))
+export const digestFile = Effect.fnUntraced(
+  function*(path: string) {
+    const fs = yield* FileSystem.FileSystem
+    const hash = createHash("sha256")
+    let rows = 0
+    yield* fs.stream(path, { chunkSize: readSize }).pipe(
+      Stream.runForEach((bytes) =>
+        Effect.sync(() => {
+          hash.update(bytes)
+          for (const byte of bytes) if (byte === 10) rows++
+        })
+      )
+    )
+    return { rows, sha256: hash.digest("hex") }
+  },
+  Effect.mapError(
+    (cause) =>
+      new PromptError({ problem: `cannot be read: ${cause.message}`, remedy: "build the curriculum again", cause })
+  )
+)
 
 /** Whether a path is a folder that holds a curriculum, finished or not. */
-export const isCurriculum = Effect.fnUntraced(function*(path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const { join } = yield* Path.Path
-  return (yield* fs.exists(join(path, files.manifest))) || (yield* fs.exists(join(path, files.progress)))
-}, Effect.orElseSucceed(() => false))
+export const isCurriculum = Effect.fnUntraced(
+  function*(path: string) {
+    const fs = yield* FileSystem.FileSystem
+    const { join } = yield* Path.Path
+    return (yield* fs.exists(join(path, files.manifest))) || (yield* fs.exists(join(path, files.progress)))
+  },
+  Effect.orElseSucceed(() => false)
+)
 
 /** The manifest of a finished curriculum. */
 export const readManifest = Effect.fn("readManifest")(function*(folder: string) {
@@ -56,12 +72,28 @@ export const readManifest = Effect.fn("readManifest")(function*(folder: string) 
   const exists = (name: string) => fs.exists(join(folder, name)).pipe(Effect.orElseSucceed(() => false))
   if (!(yield* exists(files.manifest))) {
     return yield* (yield* exists(files.progress))
-      ? new PromptError({ path: folder, problem: "the build of this curriculum was not finished", remedy: "run `ifrl curriculum build` again, it goes on where it was" })
-      : new PromptError({ path: folder, problem: "is no curriculum: it has no curriculum.json", remedy: "give a folder that `ifrl curriculum build` made" })
+      ? new PromptError({
+          path: folder,
+          problem: "the build of this curriculum was not finished",
+          remedy: "run `ifrl curriculum build` again, it goes on where it was"
+        })
+      : new PromptError({
+          path: folder,
+          problem: "is no curriculum: it has no curriculum.json",
+          remedy: "give a folder that `ifrl curriculum build` made"
+        })
   }
   return yield* fs.readFileString(path).pipe(
     Effect.flatMap(Schema.decodeUnknownEffect(ManifestText)),
-    Effect.mapError((cause) => new PromptError({ path, problem: `cannot be read: ${cause.message}`, remedy: "build the curriculum again", cause }))
+    Effect.mapError(
+      (cause) =>
+        new PromptError({
+          path,
+          problem: `cannot be read: ${cause.message}`,
+          remedy: "build the curriculum again",
+          cause
+        })
+    )
   )
 })
 
@@ -74,11 +106,19 @@ export const loadCurriculum = Effect.fn("loadCurriculum")(function*(folder: stri
   const path = join(folder, parts[part])
   const wanted = manifest[part]
   if (wanted === undefined) {
-    return yield* new PromptError({ path: folder, problem: "nothing is held out in this curriculum", remedy: "build it with a heldOut share, or name other held-out prompts" })
+    return yield* new PromptError({
+      path: folder,
+      problem: "nothing is held out in this curriculum",
+      remedy: "build it with a heldOut share, or name other held-out prompts"
+    })
   }
   const found = yield* digestFile(path)
   if (found.sha256 !== wanted.sha256) {
-    return yield* new PromptError({ path, problem: "is not the file that was built: its SHA-256 differs from curriculum.json", remedy: "build the curriculum again" })
+    return yield* new PromptError({
+      path,
+      problem: "is not the file that was built: its SHA-256 differs from curriculum.json",
+      remedy: "build the curriculum again"
+    })
   }
   return yield* loadPrompts(path)
 })
@@ -86,24 +126,31 @@ export const loadCurriculum = Effect.fn("loadCurriculum")(function*(folder: stri
 const counters = Schema.Record(Schema.String, Schema.Int)
 
 /** What is finished of a build: written whole after each chunk. */
-const Progress = Schema.fromJsonString(Schema.Struct({
-  fingerprint: Schema.String,
-  /** Units whose rows are in the files. */
-  done: Schema.Int,
-  /** Lengths of the files with these rows, in bytes. */
-  rowsBytes: Schema.Int,
-  heldOutBytes: Schema.Int,
-  counts: counters
-}))
+const Progress = Schema.fromJsonString(
+  Schema.Struct({
+    fingerprint: Schema.String,
+    /** Units whose rows are in the files. */
+    done: Schema.Int,
+    /** Lengths of the files with these rows, in bytes. */
+    rowsBytes: Schema.Int,
+    heldOutBytes: Schema.Int,
+    counts: counters
+  })
+)
 type Progress = typeof Progress.Type
 
 /**
- * A build in a folder: begun anew, or taken up where the progress file says it was, with what was written after that cut off.
- * `finished` is the manifest of a build of the same fingerprint that has nothing left to do.
+ * A build in a folder: begun anew, or taken up where the progress file says it was, with what was written after that
+ * cut off. `finished` is the manifest of a build of the same fingerprint that has nothing left to do.
  */
-export const openBuild = Effect.fn("openBuild")(function*<C extends Record<string, number>>(
+export const openBuild = Effect.fn("openBuild")(function* <C extends Record<string, number>>(
   folder: string,
-  { counts, fingerprint, heldOut, overwrite }: {
+  {
+    counts,
+    fingerprint,
+    heldOut,
+    overwrite
+  }: {
     readonly fingerprint: string
     readonly counts: C
     /** Whether rows are held out. */
@@ -115,31 +162,55 @@ export const openBuild = Effect.fn("openBuild")(function*<C extends Record<strin
   const { join } = yield* Path.Path
   const at = (name: string) => join(folder, name)
   const io = <A, R>(effect: Effect.Effect<A, { readonly message: string }, R>) =>
-    effect.pipe(Effect.mapError((cause) =>
-      new PromptError({ path: folder, problem: `cannot be written: ${cause.message}`, remedy: "check the folder and the space on its disk", cause })
-    ))
+    effect.pipe(
+      Effect.mapError(
+        (cause) =>
+          new PromptError({
+            path: folder,
+            problem: `cannot be written: ${cause.message}`,
+            remedy: "check the folder and the space on its disk",
+            cause
+          })
+      )
+    )
   const replace = (name: string, text: string) =>
     io(fs.writeFileString(at(`${name}.part`), text).pipe(Effect.andThen(fs.rename(at(`${name}.part`), at(name)))))
   const refuse = (state: string) =>
-    new PromptError({ path: folder, problem: `holds ${state} curriculum of other seeds or another config`, remedy: "give another folder, or overwrite this one" })
+    new PromptError({
+      path: folder,
+      problem: `holds ${state} curriculum of other seeds or another config`,
+      remedy: "give another folder, or overwrite this one"
+    })
   const save = (progress: Progress) => replace(files.progress, JSON.stringify(progress))
 
-  const saved = yield* fs.readFileString(at(files.progress)).pipe(
-    Effect.flatMap(Schema.decodeUnknownEffect(Progress)),
-    Effect.option,
-    Effect.map(Option.getOrUndefined)
-  )
+  const saved = yield* fs
+    .readFileString(at(files.progress))
+    .pipe(Effect.flatMap(Schema.decodeUnknownEffect(Progress)), Effect.option, Effect.map(Option.getOrUndefined))
   const unfinished = yield* io(fs.exists(at(files.progress)))
   const manifest = (yield* io(fs.exists(at(files.manifest)))) ? yield* readManifest(folder) : undefined
   if (manifest?.fingerprint === fingerprint) {
     yield* io(fs.remove(at(files.progress), { force: true }))
-    return { finished: manifest, done: 0, counts, ids: [], append: () => Effect.void, finish: () => Effect.succeed(manifest) }
+    return {
+      finished: manifest,
+      done: 0,
+      counts,
+      ids: [],
+      append: () => Effect.void,
+      finish: () => Effect.succeed(manifest)
+    }
   }
   if (manifest !== undefined && !overwrite) return yield* refuse("a finished")
   if (unfinished && saved?.fingerprint !== fingerprint && !overwrite) return yield* refuse("an unfinished")
 
-  const sizeOf = (name: string) => fs.stat(at(name)).pipe(Effect.map(({ size }) => Number(size)), Effect.orElseSucceed(() => -1))
-  const usable = saved?.fingerprint === fingerprint && (yield* sizeOf(files.rows)) >= saved.rowsBytes && (!heldOut || (yield* sizeOf(files.heldOut)) >= saved.heldOutBytes)
+  const sizeOf = (name: string) =>
+    fs.stat(at(name)).pipe(
+      Effect.map(({ size }) => Number(size)),
+      Effect.orElseSucceed(() => -1)
+    )
+  const usable =
+    saved?.fingerprint === fingerprint &&
+    (yield* sizeOf(files.rows)) >= saved.rowsBytes &&
+    (!heldOut || (yield* sizeOf(files.heldOut)) >= saved.heldOutBytes)
   const written = heldOut ? [files.rows, files.heldOut] : [files.rows]
   let progress: Progress = usable ? saved! : { fingerprint, done: 0, rowsBytes: 0, heldOutBytes: 0, counts }
   if (!usable) {
@@ -153,13 +224,16 @@ export const openBuild = Effect.fn("openBuild")(function*<C extends Record<strin
     if (heldOut) yield* io(fs.truncate(at(files.heldOut), progress.heldOutBytes))
   }
   const ids = yield* Effect.forEach(written, (name) =>
-    io(fs.stream(at(name), { chunkSize: readSize }).pipe(
-      Stream.decodeText(),
-      Stream.splitLines,
-      Stream.filter((line) => line !== ""),
-      Stream.map((line) => (JSON.parse(line) as PromptRow).id),
-      Stream.runCollect
-    )))
+    io(
+      fs.stream(at(name), { chunkSize: readSize }).pipe(
+        Stream.decodeText(),
+        Stream.splitLines,
+        Stream.filter((line) => line !== ""),
+        Stream.map((line) => (JSON.parse(line) as PromptRow).id),
+        Stream.runCollect
+      )
+    )
+  )
 
   const appendTo = (name: string, rows: ReadonlyArray<PromptRow>) => {
     const bytes = new TextEncoder().encode(rows.map((row) => `${printPrompt(row)}\n`).join(""))

@@ -1,5 +1,5 @@
-// Rows of other people's schemas: the authors' Parquet (prompt, instruction_id_list, kwargs with every key, constraint) and
-// IFEval's JSONL (key, prompt, instruction_id_list, kwargs). Ours passes as it is.
+// Rows of other people's schemas: the authors' Parquet (prompt, instruction_id_list, kwargs with every key, constraint)
+// and IFEval's JSONL (key, prompt, instruction_id_list, kwargs). Ours passes as it is.
 import { createHash } from "node:crypto"
 import { ifeval, verifiers } from "@ifrl/verifiers"
 import { Effect, Path, Result, Stream } from "effect"
@@ -11,7 +11,7 @@ import { PromptError } from "./PromptError.ts"
 import { isSoft, type PromptRow } from "./PromptRow.ts"
 import { isAnswer, isReasoning } from "./Reasoning.ts"
 
-const listOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
+const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
 /** The authors' ids of reasoning rows, whose gold answer stands in constraint[0]. */
 const reasoningIds: Readonly<Record<string, string>> = { light: "answer:math", light_choice: "answer:choice" }
@@ -20,7 +20,7 @@ const reasoningIds: Readonly<Record<string, string>> = { light: "answer:math", l
 const idOf = (id: string): string =>
   isSoft(id) || isAnswer(id) || Object.hasOwn(ifeval, id) || Object.hasOwn(verifiers, id)
     ? id
-    : reasoningIds[id] ?? `soft:${id === "soft" ? "unspecified" : id.replaceAll(":", "_")}`
+    : (reasoningIds[id] ?? `soft:${id === "soft" ? "unspecified" : id.replaceAll(":", "_")}`)
 
 const withoutNulls = (value: unknown): Plain =>
   value !== null && typeof value === "object"
@@ -29,7 +29,10 @@ const withoutNulls = (value: unknown): Plain =>
 
 const withoutEnd = (text: string): string => text.replace(/[\s.]+$/, "")
 
-/** The prompt without the constraints that follow it, whatever stops and blanks are between; undefined when it does not end with them. */
+/**
+ * The prompt without the constraints that follow it, whatever stops and blanks are between; undefined when it does not
+ * end with them.
+ */
 const bareInstruction = (prompt: string, constraints: ReadonlyArray<string>): string | undefined => {
   let rest = prompt
   for (const text of constraints.toReversed()) {
@@ -42,8 +45,9 @@ const bareInstruction = (prompt: string, constraints: ReadonlyArray<string>): st
 }
 
 /**
- * A record of the authors', of IFEval's or of our schema as one of ours, for `decodeRow` to read. The prompt stays as it is,
- * and so do ids that a verifier knows; the authors' reasoning rows get `answer:` ids and their soft ones `soft:` ids.
+ * A record of the authors', of IFEval's or of our schema as one of ours, for `decodeRow` to read. The prompt stays as
+ * it is, and so do ids that a verifier knows; the authors' reasoning rows get `answer:` ids and their soft ones `soft:`
+ * ids.
  */
 export const importRecord = (record: Plain): Plain => {
   const ids = listOf(record["instruction_id_list"]).map(String)
@@ -53,32 +57,45 @@ export const importRecord = (record: Plain): Plain => {
   const texts = listOf(constraint ?? record["constraints"]).map(String)
   const instruction_id_list = ids.map(idOf)
   const given = listOf(record["kwargs"])
-  const gold = (id: string, index: number): Plain => isAnswer(id) ? { answer: (texts[index] ?? texts[0] ?? "").trim() } : {}
+  const gold = (id: string, index: number): Plain =>
+    isAnswer(id) ? { answer: (texts[index] ?? texts[0] ?? "").trim() } : {}
   const kwargs = instruction_id_list.map((id, index) => ({ ...withoutNulls(given[index]), ...gold(id, index) }))
   const base = { ...rest, instruction_id_list, kwargs }
   if (instruction_id_list.some(isAnswer)) {
-    return { ...base, domain: instruction_id_list[0] === "answer:choice" ? "choice" : "math", answer: texts[0]?.trim() ?? null }
+    return {
+      ...base,
+      domain: instruction_id_list[0] === "answer:choice" ? "choice" : "math",
+      answer: texts[0]?.trim() ?? null
+    }
   }
   const prompt = String(record["prompt"] ?? "")
   const instruction = texts.length === ids.length ? bareInstruction(prompt, texts) : undefined
-  return instruction === undefined || texts.length === 0 ? base : { ...base, instruction, constraints: texts.map((text) => text.trim()) }
+  return instruction === undefined || texts.length === 0
+    ? base
+    : { ...base, instruction, constraints: texts.map((text) => text.trim()) }
 }
 
 /** The records of a dataset by its name: a file, a dataset of the Hub, or the folder of a built curriculum. */
 export const datasetRecords = (source: string, cache: string) =>
-  Stream.unwrap(Effect.gen(function*() {
-    const { join } = yield* Path.Path
-    return readRecords((yield* isCurriculum(source)) ? join(source, files.rows) : source, cache)
-  }))
+  Stream.unwrap(
+    Effect.gen(function*() {
+      const { join } = yield* Path.Path
+      return readRecords((yield* isCurriculum(source)) ? join(source, files.rows) : source, cache)
+    })
+  )
 
-const located = ({ line, path }: DataRecord) => ({ cause, constraint, problem, remedy, row }: PromptError) =>
-  new PromptError({ path, line, row, constraint, problem, remedy, cause })
+const located =
+  ({ line, path }: DataRecord) =>
+  ({ cause, constraint, problem, remedy, row }: PromptError) =>
+    new PromptError({ path, line, row, constraint, problem, remedy, cause })
 
 /** The rows of any dataset that can be imported; `strict` refuses constraints that nothing can check. */
 export const datasetRows = (source: string, options: { readonly cache: string; readonly strict: boolean }) =>
   datasetRecords(source, options.cache).pipe(
     Stream.mapEffect((record) =>
-      Effect.fromResult((options.strict ? decodePrompt : decodeRow)(importRecord(record.value)).pipe(Result.mapError(located(record))))
+      Effect.fromResult(
+        (options.strict ? decodePrompt : decodeRow)(importRecord(record.value)).pipe(Result.mapError(located(record)))
+      )
     )
   )
 
@@ -93,9 +110,13 @@ export interface ImportOptions {
 }
 
 /**
- * A curriculum folder with the rows of other datasets, each content once. Rows that cannot be read are refused with their place.
+ * A curriculum folder with the rows of other datasets, each content once. Rows that cannot be read are refused with
+ * their place.
  */
-export const importCurriculum = Effect.fn("importCurriculum")(function*(sources: ReadonlyArray<string>, options: ImportOptions) {
+export const importCurriculum = Effect.fn("importCurriculum")(function*(
+  sources: ReadonlyArray<string>,
+  options: ImportOptions
+) {
   const path = yield* Path.Path
   const rows: Array<PromptRow> = []
   const seen = new Set<string>()
@@ -103,26 +124,42 @@ export const importCurriculum = Effect.fn("importCurriculum")(function*(sources:
   const hash = createHash("sha256")
   for (const source of sources) {
     const { wrong } = options
-    yield* datasetRows(source, { cache: options.cache, strict: wrong === undefined }).pipe(Stream.runForEach((row) =>
-      Effect.sync(() => {
-        counts.records++
-        hash.update(JSON.stringify(row))
-        const levelled = options.levels && row.level > 0 && row.constraints.length === row.level
-        if (seen.has(row.id)) counts.repeated++
-        else if (wrong?.(row) === true) counts.faulty++
-        else {
-          if (!levelled && !isReasoning(row)) counts.whole++
-          const fresh = (levelled ? decompose(row) : [row]).filter(({ id }) => !seen.has(id))
-          for (const { id } of fresh) seen.add(id)
-          rows.push(...fresh)
-        }
-      })
-    ))
+    yield* datasetRows(source, { cache: options.cache, strict: wrong === undefined }).pipe(
+      Stream.runForEach((row) =>
+        Effect.sync(() => {
+          counts.records++
+          hash.update(JSON.stringify(row))
+          const levelled = options.levels && row.level > 0 && row.constraints.length === row.level
+          if (seen.has(row.id)) counts.repeated++
+          else if (wrong?.(row) === true) counts.faulty++
+          else {
+            if (!levelled && !isReasoning(row)) counts.whole++
+            const fresh = (levelled ? decompose(row) : [row]).filter(({ id }) => !seen.has(id))
+            for (const { id } of fresh) seen.add(id)
+            rows.push(...fresh)
+          }
+        })
+      )
+    )
   }
-  if (rows.length === 0) return yield* new PromptError({ path: sources.join(", "), problem: "no rows are left to import", remedy: "import rows without faults, or keep faulty ones" })
-  const config = { imported: sources.map((source) => (source.startsWith("hub:") ? source : path.basename(source))), levels: options.levels, clean: options.wrong !== undefined }
+  if (rows.length === 0)
+    return yield* new PromptError({
+      path: sources.join(", "),
+      problem: "no rows are left to import",
+      remedy: "import rows without faults, or keep faulty ones"
+    })
+  const config = {
+    imported: sources.map((source) => (source.startsWith("hub:") ? source : path.basename(source))),
+    levels: options.levels,
+    clean: options.wrong !== undefined
+  }
   const fingerprint = hash.update(JSON.stringify(config)).digest("hex").slice(0, 16)
-  const build = yield* openBuild(options.folder, { fingerprint, counts, heldOut: false, overwrite: options.overwrite === true })
+  const build = yield* openBuild(options.folder, {
+    fingerprint,
+    counts,
+    heldOut: false,
+    overwrite: options.overwrite === true
+  })
   if (build.finished !== undefined) return build.finished
   yield* build.append({ rows, heldOut: [], done: rows.length, counts })
   return yield* build.finish({ config, sources: [] })

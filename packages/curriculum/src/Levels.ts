@@ -27,12 +27,17 @@ export const levelOf = (row: PromptRow, k: number): PromptRow => {
     })
   }
   const { answer, domain, id, instruction, source, subject } = row
-  return promptRow({ instruction, constraints: constraintsOf(row).slice(0, k), domain, subject, answer, source, parent: id })
+  const constraints = constraintsOf(row).slice(0, k)
+  return promptRow({ instruction, constraints, domain, subject, answer, source, parent: id })
 }
 
-/** Levels 1..n of a row. A row that is a level already, and one with nothing but an answer to find, is left as it is. */
+/**
+ * Levels 1..n of a row. A row that is a level already, and one with nothing but an answer to find, is left as it is.
+ */
 export const decompose = (row: PromptRow): ReadonlyArray<PromptRow> =>
-  row.parent !== undefined || isReasoning(row) ? [row] : row.instruction_id_list.map((_, index) => levelOf(row, index + 1))
+  row.parent !== undefined || isReasoning(row)
+    ? [row]
+    : row.instruction_id_list.map((_, index) => levelOf(row, index + 1))
 
 /** The levels of all rows, each distinct prompt once, in the order of the rows. Done twice, it changes nothing more. */
 export const decomposeAll = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> => [
@@ -40,4 +45,5 @@ export const decomposeAll = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<Prom
 ]
 
 /** The rows that are not levels of others: what a dataset was decomposed from. */
-export const originals = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> => rows.filter((row) => row.parent === undefined)
+export const originals = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> =>
+  rows.filter((row) => row.parent === undefined)

@@ -1,5 +1,5 @@
-// Reasoning rows keep a model's reasoning from being traded away: questions whose one constraint is that the final answer be
-// right. The gold answer stands in the constraint's kwargs, never in the prompt.
+// Reasoning rows keep a model's reasoning from being traded away: questions whose one constraint is that the final
+// answer be right. The gold answer stands in the constraint's kwargs, never in the prompt.
 import { type Kwargs, type PromptRow, promptRow } from "./PromptRow.ts"
 
 /** What a right answer is, by the constraint's id: a value, or a letter. */

@@ -12,13 +12,15 @@ import { random } from "./Random.ts"
 const share = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
 
 export const ScheduleConfig = Schema.Struct({
-  name: Schema.Literals(["progressive", "shuffled", "replay", "adaptive"]).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed("progressive" as const))
-  ).annotate({
-    description:
-      "progressive: level by level, shuffled within; shuffled: no order of levels; replay: progressive with rows of lower levels mixed in; adaptive: levels by their measured pass rate."
+  name: Schema.Literals(["progressive", "shuffled", "replay", "adaptive"])
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed("progressive" as const)))
+    .annotate({
+      description:
+        "progressive: level by level, shuffled within; shuffled: no order of levels; replay: progressive with rows of lower levels mixed in; adaptive: levels by their measured pass rate."
+    }),
+  seed: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))).annotate({
+    description: "Seed of the order."
   }),
-  seed: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))).annotate({ description: "Seed of the order." }),
   span: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0)))).annotate({
     description:
       "Prompts in one pass, each level in proportion to its rows; by default all rows. Give the prompts of the whole run to climb all levels once in it."
@@ -28,10 +30,12 @@ export const ScheduleConfig = Schema.Struct({
     Schema.withDecodingDefaultKey(Effect.succeed(0.25))
   ).annotate({ description: "For replay: the share of prompts above the lowest level that a lower level replaces." }),
   promote: Schema.optionalKey(share).annotate({
-    description: "For adaptive: the pass rate of a level from which on the next one is drawn from as well; 0.5 by default."
+    description:
+      "For adaptive: the pass rate of a level from which on the next one is drawn from as well; 0.5 by default."
   }),
   reasoning: Schema.optionalKey(share).annotate({
-    description: "Share of prompts that are reasoning rows (answer:math, answer:choice), spread evenly; by default their share of the rows, 0 leaves them out."
+    description:
+      "Share of prompts that are reasoning rows (answer:math, answer:choice), spread evenly; by default their share of the rows, 0 leaves them out."
   })
 })
 export type ScheduleConfig = typeof ScheduleConfig.Type
@@ -80,7 +84,7 @@ const orders: Record<Exclude<ScheduleConfig["name"], "adaptive">, (pass: Pass) =
     const draw = random(pass.config.seed, "replay", pass.pass)
     return ladder(pass).flatMap((level, k) => {
       const lower = pass.levels.slice(0, k).flat()
-      return level.map((index) => lower.length > 0 && draw.chance(pass.config.replay) ? draw.pick(lower) : index)
+      return level.map((index) => (lower.length > 0 && draw.chance(pass.config.replay) ? draw.pick(lower) : index))
     })
   }
 }
@@ -115,27 +119,34 @@ export const makeSchedule = (
     const problem = `${config.reasoning} of the prompts are to be reasoning rows, and the dataset has none`
     return Result.fail(new PromptError({ problem, remedy: "build it with `math`, or leave `reasoning` out" }))
   }
-  const ratio = questions.length === 0 ? 0 : instructions.length === 0 ? 1 : config.reasoning ?? questions.length / given
+  const ratio =
+    questions.length === 0 ? 0 : instructions.length === 0 ? 1 : (config.reasoning ?? questions.length / given)
   const present = [...new Set(instructions.map((index) => rows[index]!.level))].toSorted((a, b) => a - b)
   const levels = present.map((level) => instructions.filter((index) => rows[index]!.level === level))
   // Without a span, a pass gives every instruction once.
-  const span = config.span ?? (ratio === 1 ? questions.length : Math.max(1, Math.round(instructions.length / (1 - ratio))))
-  const fingerprint = createHash("sha256").update(JSON.stringify([config, rows.map((row) => row.id)])).digest("hex").slice(0, 16)
+  const span =
+    config.span ?? (ratio === 1 ? questions.length : Math.max(1, Math.round(instructions.length / (1 - ratio))))
+  const fingerprint = createHash("sha256")
+    .update(JSON.stringify([config, rows.map((row) => row.id)]))
+    .digest("hex")
+    .slice(0, 16)
   const places = Array.from({ length: span }, (_, i) => ratio === 1 || isReasoningPlace(i, ratio))
   const asked = places.filter(Boolean).length
-  const adapting = config.name === "adaptive" && levels.length > 0
-    ? adaptive({ levels, seed: config.seed, promote: config.promote ?? 0.5 })
-    : undefined
+  const adapting =
+    config.name === "adaptive" && levels.length > 0
+      ? adaptive({ levels, seed: config.seed, promote: config.promote ?? 0.5 })
+      : undefined
 
   let known: { pass: number; order: ReadonlyArray<number> } | undefined
   /** The row indices of a pass; -1 stands for a prompt that an adaptive schedule chooses when it comes to it. */
   const orderOf = (pass: number): ReadonlyArray<number> => {
     if (known?.pass === pass) return known.order
-    const own = asked === span || levels.length === 0
-      ? []
-      : config.name === "adaptive"
-      ? Array.from({ length: span - asked }, () => -1)
-      : orders[config.name]({ levels, config, pass, span: span - asked })
+    const own =
+      asked === span || levels.length === 0
+        ? []
+        : config.name === "adaptive"
+          ? Array.from({ length: span - asked }, () => -1)
+          : orders[config.name]({ levels, config, pass, span: span - asked })
     const mixed = questions.length === 0 ? [] : deal(questions, asked, config.seed, "reasoning", pass)
     let [i, j] = [0, 0]
     known = { pass, order: places.map((question) => (question ? mixed[j++]! : own[i++]!)) }
@@ -168,25 +179,41 @@ export const makeSchedule = (
 
   const observe: Schedule["observe"] = (cursor, outcomes) => {
     if (adapting === undefined) return cursor
-    const measured = outcomes.flatMap(({ passRate, row }) => (isReasoning(row) ? [] : [{ level: present.indexOf(row.level), passRate }]))
-    return { ...cursor, levels: adapting.observe(cursor.levels ?? adapting.start, measured.filter(({ level }) => level >= 0)) }
+    const measured = outcomes.flatMap(({ passRate, row }) =>
+      isReasoning(row) ? [] : [{ level: present.indexOf(row.level), passRate }]
+    )
+    return {
+      ...cursor,
+      levels: adapting.observe(
+        cursor.levels ?? adapting.start,
+        measured.filter(({ level }) => level >= 0)
+      )
+    }
   }
 
   const resume: Schedule["resume"] = (saved) =>
     Schema.decodeUnknownResult(Cursor)(saved).pipe(
-      Result.mapError((cause) =>
-        new PromptError({ problem: `not a cursor: ${cause.message}`, remedy: "resume from an intact checkpoint", cause })
+      Result.mapError(
+        (cause) =>
+          new PromptError({
+            problem: `not a cursor: ${cause.message}`,
+            remedy: "resume from an intact checkpoint",
+            cause
+          })
       ),
       Result.flatMap((cursor) =>
-        cursor.fingerprint === fingerprint && cursor.pass >= 0 && cursor.offset >= 0 && cursor.offset < span &&
-          (cursor.levels?.length ?? levels.length) === levels.length
+        cursor.fingerprint === fingerprint &&
+        cursor.pass >= 0 &&
+        cursor.offset >= 0 &&
+        cursor.offset < span &&
+        (cursor.levels?.length ?? levels.length) === levels.length
           ? Result.succeed(cursor)
           : Result.fail(
-            new PromptError({
-              problem: `the cursor ${JSON.stringify(cursor)} is of another dataset or schedule (here ${fingerprint})`,
-              remedy: "resume with the rows, schedule and seed of the run that saved it"
-            })
-          )
+              new PromptError({
+                problem: `the cursor ${JSON.stringify(cursor)} is of another dataset or schedule (here ${fingerprint})`,
+                remedy: "resume with the rows, schedule and seed of the run that saved it"
+              })
+            )
       )
     )
 

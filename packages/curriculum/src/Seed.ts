@@ -23,7 +23,8 @@ export interface Question {
   readonly answer: string
 }
 
-const textOf = (value: unknown): string => typeof value === "string" ? value.trim() : typeof value === "number" ? String(value) : ""
+const textOf = (value: unknown): string =>
+  typeof value === "string" ? value.trim() : typeof value === "number" ? String(value) : ""
 
 const firstOf = (record: Plain, names: ReadonlyArray<string>): string =>
   names.map((name) => textOf(record[name])).find((text) => text !== "") ?? ""
@@ -67,10 +68,13 @@ interface Read<A> {
 }
 
 /** The items of all sources, each text once; ids are made unique by a number after "#". */
-const collect = Effect.fnUntraced(function*<A extends { readonly id: string }>(
+const collect = Effect.fnUntraced(function* <A extends { readonly id: string }>(
   sources: ReadonlyArray<string>,
   options: { readonly cache: string; readonly maxCharacters: number },
-  make: (record: Plain, where: string) => { readonly text: string; readonly item: (id: string) => A } | undefined | PromptError
+  make: (
+    record: Plain,
+    where: string
+  ) => { readonly text: string; readonly item: (id: string) => A } | undefined | PromptError
 ) {
   const path = yield* Path.Path
   const seen = new Set<string>()
@@ -81,33 +85,38 @@ const collect = Effect.fnUntraced(function*<A extends { readonly id: string }>(
     const hash = createHash("sha256")
     let [records, empty, long, repeated] = [0, 0, 0, 0]
     const name = source.startsWith("hub:") ? source : path.basename(source)
-    yield* readRecords(source, options.cache).pipe(Stream.runForEach(({ line, path: file, value }) => {
-      records++
-      hash.update(JSON.stringify(value)).update("\n")
-      const made = make(value, `${file}:${line}`)
-      if (made instanceof PromptError) return Effect.fail(made)
-      if (made === undefined) empty++
-      else if (made.text.length > options.maxCharacters) long++
-      else if (seen.has(key(made.text))) repeated++
-      else {
-        seen.add(key(made.text))
-        const id = `${name}:${firstOf(value, ["id", "key", "idx"]) || line}`
-        const taken = (ids.get(id) ?? 0) + 1
-        ids.set(id, taken)
-        items.push(made.item(taken === 1 ? id : `${id}#${taken}`))
-      }
-      return Effect.void
-    }))
+    yield* readRecords(source, options.cache).pipe(
+      Stream.runForEach(({ line, path: file, value }) => {
+        records++
+        hash.update(JSON.stringify(value)).update("\n")
+        const made = make(value, `${file}:${line}`)
+        if (made instanceof PromptError) return Effect.fail(made)
+        if (made === undefined) empty++
+        else if (made.text.length > options.maxCharacters) long++
+        else if (seen.has(key(made.text))) repeated++
+        else {
+          seen.add(key(made.text))
+          const id = `${name}:${firstOf(value, ["id", "key", "idx"]) || line}`
+          const taken = (ids.get(id) ?? 0) + 1
+          ids.set(id, taken)
+          items.push(made.item(taken === 1 ? id : `${id}#${taken}`))
+        }
+        return Effect.void
+      })
+    )
     reports.push({ source: name, sha256: hash.digest("hex"), records, empty, long, repeated })
   }
   return { items, reports } satisfies Read<A>
 })
 
 /**
- * Seeds of JSONL, JSON, Parquet or Hub datasets, each instruction once whatever its case and spacing. Records without an
- * instruction and those longer than `maxCharacters` are left out and counted.
+ * Seeds of JSONL, JSON, Parquet or Hub datasets, each instruction once whatever its case and spacing. Records without
+ * an instruction and those longer than `maxCharacters` are left out and counted.
  */
-export const readSeeds = (sources: ReadonlyArray<string>, options: { readonly cache: string; readonly maxCharacters: number }) =>
+export const readSeeds = (
+  sources: ReadonlyArray<string>,
+  options: { readonly cache: string; readonly maxCharacters: number }
+) =>
   collect<Seed>(sources, options, (record) => {
     const instruction = instructionOf(record)
     const domain = firstOf(record, ["domain", "category"]) || "instruction"
@@ -135,10 +144,17 @@ const letterOf = (answer: unknown, options: ReadonlyArray<string>): string | und
 }
 
 /** GSM8K writes the answer after "####" at the end of a worked solution. */
-const finalValue = (answer: string): string => answer.includes("####") ? answer.slice(answer.lastIndexOf("####") + 4).trim() : answer
+const finalValue = (answer: string): string =>
+  answer.includes("####") ? answer.slice(answer.lastIndexOf("####") + 4).trim() : answer
 
-/** Questions with answers: with options they are choices, without them mathematics. A question without an answer is refused. */
-export const readQuestions = (sources: ReadonlyArray<string>, options: { readonly cache: string; readonly maxCharacters: number }) =>
+/**
+ * Questions with answers: with options they are choices, without them mathematics. A question without an answer is
+ * refused.
+ */
+export const readQuestions = (
+  sources: ReadonlyArray<string>,
+  options: { readonly cache: string; readonly maxCharacters: number }
+) =>
   collect<Question>(sources, options, (record, where) => {
     const question = firstOf(record, ["question", "problem", "prompt", "input", "instruction"])
     if (question === "") return undefined

@@ -1,4 +1,5 @@
-// The paper's table of a dataset: instructions and constraints by level, soft and hard; and what the paper does not count.
+// The paper's table of a dataset: instructions and constraints by level, soft and hard; and what the paper does not
+// count.
 import { isSoft, type PromptRow } from "./PromptRow.ts"
 import { isReasoning } from "./Reasoning.ts"
 

@@ -1,5 +1,5 @@
-// A seed and sampled constraints make an instruction that can be followed. Everything drawn comes from a stream keyed by seed
-// of the build, seed instruction and variant, so a row depends on nothing that was made before it.
+// A seed and sampled constraints make an instruction that can be followed. Everything drawn comes from a stream keyed
+// by seed of the build, seed instruction and variant, so a row depends on nothing that was made before it.
 import { conflict, isImpossible } from "@ifrl/verifiers"
 import { Effect, Schema } from "effect"
 import { type Constraint, isSoft, type PromptRow, promptRow } from "./PromptRow.ts"
@@ -29,11 +29,16 @@ type Bare = Omit<Constraint, "text">
 /** Whether a constraint can stand beside those chosen. */
 const fits = (taxonomy: Taxonomy, chosen: ReadonlyArray<Bare>, candidate: Bare): boolean => {
   const hard = chosen.filter(({ id }) => !isSoft(id))
-  return !chosen.some(({ id }) => keepsApart(taxonomy, id, candidate.id)) &&
+  return (
+    !chosen.some(({ id }) => keepsApart(taxonomy, id, candidate.id)) &&
     (isSoft(candidate.id) || !(hard.some(({ id }) => conflict(id, candidate.id)) || isImpossible([...hard, candidate])))
+  )
 }
 
-/** Whether these constraints may be asked for together: no two are kept apart, and nothing proves the hard ones impossible. */
+/**
+ * Whether these constraints may be asked for together: no two are kept apart, and nothing proves the hard ones
+ * impossible.
+ */
 export const isSatisfiable = (taxonomy: Taxonomy, constraints: ReadonlyArray<Bare>): boolean =>
   constraints.every((constraint, i) => fits(taxonomy, constraints.slice(0, i), constraint))
 
@@ -58,7 +63,12 @@ const next = (ids: ReadonlyArray<string>, { chosen, random, seed, taxonomy }: Dr
 }
 
 /** Constraints of one attempt; undefined when it has come to a set that nothing more goes with. */
-const attempt = (config: SynthesisConfig, taxonomy: Taxonomy, seed: Seed, stream: Random): ReadonlyArray<Constraint> | undefined => {
+const attempt = (
+  config: SynthesisConfig,
+  taxonomy: Taxonomy,
+  seed: Seed,
+  stream: Random
+): ReadonlyArray<Constraint> | undefined => {
   const ids = Object.keys(taxonomy).filter((id) => !config.without.includes(id))
   const hard = ids.filter((id) => !isSoft(id))
   const soft = ids.filter(isSoft)
@@ -86,7 +96,12 @@ export const sampleConstraints = (
   variant: number
 ): ReadonlyArray<Constraint> | undefined => {
   for (let i = 0; i < attempts; i++) {
-    const found = attempt(config, taxonomy, seed, random(config.seed, "synthesis", seed.id, seed.instruction, variant, i))
+    const found = attempt(
+      config,
+      taxonomy,
+      seed,
+      random(config.seed, "synthesis", seed.id, seed.instruction, variant, i)
+    )
     if (found !== undefined) return found
   }
   return undefined

@@ -3,8 +3,20 @@ import { Effect, Layer, Schema } from "effect"
 import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
-  buildCurriculum, type BuildOptions, ChatEndpoint, ChatEndpointConfig, isReasoning, isSoft, loadCurriculum, makeValidator, originals, PromptError, readManifest,
-  SoftWriter, softType, taxonomy
+  buildCurriculum,
+  type BuildOptions,
+  ChatEndpoint,
+  ChatEndpointConfig,
+  isReasoning,
+  isSoft,
+  loadCurriculum,
+  makeValidator,
+  originals,
+  PromptError,
+  readManifest,
+  SoftWriter,
+  softType,
+  taxonomy
 } from "../src/index.ts"
 import { type Behaviour, type ChatServer, chatServer, faults, reply, status } from "./ChatServer.ts"
 import { buildConfig, jsonl, newFolder, removeFolders, run, seedRecords } from "./Support.ts"
@@ -26,10 +38,16 @@ const math = jsonl("math.jsonl", [
   { question: "Which is a fruit?", options: ["brick", "apple", "rope"], answer: "B" }
 ])
 const config = buildConfig({ seeds: [seeds], math: [math], heldOut: 0.1 })
-const build = (folder: string, options: Partial<BuildOptions> = {}, of = config) => buildCurriculum(of, { folder, cache: newFolder(), chunk: 64, ...options })
+const build = (folder: string, options: Partial<BuildOptions> = {}, of = config) =>
+  buildCurriculum(of, { folder, cache: newFolder(), chunk: 64, ...options })
 
 /** Every file of a folder with its contents. */
-const contents = (folder: string) => Object.fromEntries(readdirSync(folder).toSorted().map((name) => [name, readFileSync(join(folder, name), "utf8")]))
+const contents = (folder: string) =>
+  Object.fromEntries(
+    readdirSync(folder)
+      .toSorted()
+      .map((name) => [name, readFileSync(join(folder, name), "utf8")])
+  )
 
 const whole = newFolder()
 const built = run(build(whole))
@@ -39,7 +57,10 @@ describe("a build", () => {
     const { manifest } = await built
     const rows = await run(loadCurriculum(whole, "rows"))
     const heldOut = await run(loadCurriculum(whole, "heldOut"))
-    expect(manifest).toMatchObject({ counts: { seeds: 200, questions: 2, unsatisfied: 0, repeated: 0 }, rows: { rows: rows.length } })
+    expect(manifest).toMatchObject({
+      counts: { seeds: 200, questions: 2, unsatisfied: 0, repeated: 0 },
+      rows: { rows: rows.length }
+    })
     const whole5 = originals(rows).filter((row) => !isReasoning(row))
     expect(whole5.length + heldOut.filter((row) => !isReasoning(row)).length).toBe(200)
     expect(new Set(whole5.map(({ level }) => level))).toEqual(new Set([5]))
@@ -55,7 +76,8 @@ describe("a build", () => {
   test("has nothing that the validator finds", async () => {
     await built
     const validator = makeValidator()
-    for (const [line, value] of (await run(loadCurriculum(whole, "rows"))).entries()) validator.add({ path: "rows", line, value })
+    for (const [line, value] of (await run(loadCurriculum(whole, "rows"))).entries())
+      validator.add({ path: "rows", line, value })
     expect(validator.end()).toMatchObject({ faulty: 0, counts: {} })
   })
 
@@ -71,21 +93,28 @@ describe("a build", () => {
 
   test("that was killed goes on to the same bytes, wherever it was", async () => {
     await built
-    // The folder as a kill would leave it after each chunk: with nothing more, with half a line more, with a whole chunk more.
+    // The folder as a kill would leave it after each chunk: with nothing more, with half a line more, with a whole
+    // chunk more.
     const states: Array<string> = []
     const folder = newFolder()
-    await run(build(folder, {
-      onProgress: () =>
-        Effect.sync(() => {
-          const copy = newFolder()
-          cpSync(folder, copy, { recursive: true })
-          states.push(copy)
-        })
-    }))
+    await run(
+      build(folder, {
+        onProgress: () =>
+          Effect.sync(() => {
+            const copy = newFolder()
+            cpSync(folder, copy, { recursive: true })
+            states.push(copy)
+          })
+      })
+    )
     expect(states.length).toBe(4)
     for (const [i, state] of states.entries()) {
       const next = states[i + 1]
-      for (const more of ["", "{\"id\": \"ha", next === undefined ? "\n" : contents(next)["rows.jsonl"]!.slice(contents(state)["rows.jsonl"]!.length)]) {
+      for (const more of [
+        "",
+        "{\"id\": \"ha",
+        next === undefined ? "\n" : contents(next)["rows.jsonl"]!.slice(contents(state)["rows.jsonl"]!.length)
+      ]) {
         const copy = newFolder()
         cpSync(state, copy, { recursive: true })
         appendFileSync(join(copy, "rows.jsonl"), more)
@@ -100,9 +129,13 @@ describe("a build", () => {
   test("that lost part of its files begins anew", async () => {
     await built
     const folder = newFolder()
-    await run(build(folder, { onProgress: (done) => done < 128 ? Effect.void : Effect.die("killed") })).catch(() => undefined)
+    await run(build(folder, { onProgress: (done) => (done < 128 ? Effect.void : Effect.die("killed")) })).catch(
+      () => undefined
+    )
     expect(existsSync(join(folder, "curriculum.json"))).toBe(false)
-    await expect(run(loadCurriculum(folder, "rows"))).rejects.toMatchObject({ problem: expect.stringContaining("was not finished") })
+    await expect(run(loadCurriculum(folder, "rows"))).rejects.toMatchObject({
+      problem: expect.stringContaining("was not finished")
+    })
     writeFileSync(join(folder, "rows.jsonl"), "")
     expect((await run(build(folder))).resumed).toBe(0)
     expect(contents(folder)).toEqual(contents(whole))
@@ -113,7 +146,10 @@ describe("a build", () => {
     expect((await run(build(whole))).resumed).toBe(202)
     const folder = newFolder()
     cpSync(whole, folder, { recursive: true })
-    await expect(run(build(folder, {}, { ...config, seed: 1 }))).rejects.toMatchObject({ _tag: "PromptError", problem: expect.stringContaining("a finished curriculum") })
+    await expect(run(build(folder, {}, { ...config, seed: 1 }))).rejects.toMatchObject({
+      _tag: "PromptError",
+      problem: expect.stringContaining("a finished curriculum")
+    })
     await run(build(folder, { overwrite: true }, { ...config, seed: 1 }))
     expect((await run(readManifest(folder))).config).toMatchObject({ seed: 1 })
   })
@@ -123,14 +159,27 @@ describe("a build", () => {
     await run(build(folder, {}, buildConfig({ seeds: [seeds], levels: false, maxSeeds: 10, perSeed: 2 })))
     expect((await run(loadCurriculum(folder, "rows"))).map(({ level }) => level)).toEqual(Array(20).fill(5))
     expect(readdirSync(folder).toSorted()).toEqual(["curriculum.json", "rows.jsonl"])
-    await expect(run(loadCurriculum(folder, "heldOut"))).rejects.toMatchObject({ problem: expect.stringContaining("nothing is held out") })
+    await expect(run(loadCurriculum(folder, "heldOut"))).rejects.toMatchObject({
+      problem: expect.stringContaining("nothing is held out")
+    })
   })
 
   test("takes the types of a user", async () => {
     const folder = newFolder()
-    const types = { ...taxonomy, "soft:planet": softType({ description: "Mentions a planet.", values: ["Mars"], templates: ["Mention {}"] }) }
-    await run(build(folder, { taxonomy: types }, buildConfig({ seeds: [seeds], without: Object.keys(taxonomy), constraints: 1, maxSeeds: 5 })))
-    expect((await run(loadCurriculum(folder, "rows"))).map(({ constraints }) => constraints)).toEqual(Array.from({ length: 5 }, () => ["Mention Mars"]))
+    const types = {
+      ...taxonomy,
+      "soft:planet": softType({ description: "Mentions a planet.", values: ["Mars"], templates: ["Mention {}"] })
+    }
+    await run(
+      build(
+        folder,
+        { taxonomy: types },
+        buildConfig({ seeds: [seeds], without: Object.keys(taxonomy), constraints: 1, maxSeeds: 5 })
+      )
+    )
+    expect((await run(loadCurriculum(folder, "rows"))).map(({ constraints }) => constraints)).toEqual(
+      Array.from({ length: 5 }, () => ["Mention Mars"])
+    )
   })
 
   test("notices a file that was changed", async () => {
@@ -138,7 +187,9 @@ describe("a build", () => {
     await built
     cpSync(whole, folder, { recursive: true })
     appendFileSync(join(folder, "rows.jsonl"), "\n")
-    await expect(run(loadCurriculum(folder, "rows"))).rejects.toMatchObject({ problem: expect.stringContaining("SHA-256") })
+    await expect(run(loadCurriculum(folder, "rows"))).rejects.toMatchObject({
+      problem: expect.stringContaining("SHA-256")
+    })
   })
 
   const refusals: ReadonlyArray<readonly [string, object, RegExp]> = [
@@ -147,7 +198,11 @@ describe("a build", () => {
     ["a file that is not there", { seeds: ["/no/such.jsonl"] }, /cannot be read/],
     ["a file of another kind", { seeds: ["/no/such.xml"] }, /no dataset/],
     ["a question without an answer", { math: [jsonl("q.jsonl", [{ question: "Why?" }])] }, /no answer/],
-    ["a choice that is none of the options", { math: [jsonl("q.jsonl", [{ question: "Which?", options: ["a", "b"], answer: "c" }])] }, /right option/]
+    [
+      "a choice that is none of the options",
+      { math: [jsonl("q.jsonl", [{ question: "Which?", options: ["a", "b"], answer: "c" }])] },
+      /right option/
+    ]
   ]
   test.each(refusals)("is refused with %s", async (_, of, message) => {
     const error: unknown = await run(build(newFolder(), {}, buildConfig(of)).pipe(Effect.flip))
@@ -159,18 +214,34 @@ describe("a build", () => {
 describe("soft constraints written by a model", () => {
   const small = buildConfig({ seeds: [seeds], maxSeeds: 70, constraints: 2, levels: false })
   const endpoint = (url: string, cache: string, rest: object = {}) =>
-    SoftWriter.layerEndpoint(taxonomy, 0).pipe(Layer.provide(ChatEndpoint.layer(
-      Schema.decodeUnknownSync(ChatEndpointConfig)({ url, model: "m", cache, backoffSeconds: 0.001, timeoutSeconds: 1, ...rest })
-    )))
+    SoftWriter.layerEndpoint(taxonomy, 0).pipe(
+      Layer.provide(
+        ChatEndpoint.layer(
+          Schema.decodeUnknownSync(ChatEndpointConfig)({
+            url,
+            model: "m",
+            cache,
+            backoffSeconds: 0.001,
+            timeoutSeconds: 1,
+            ...rest
+          })
+        )
+      )
+    )
 
   test("come from an endpoint with faults, are checked, and are not asked for again when a killed build goes on", async () => {
     let calls = 0
     // Some requests fail once, some replies are no constraint, the rest are one.
     const server = await serve((call, response, request) => {
       const turn = calls++
-      if (call.repeat === 0 && turn % 7 === 0) return (turn % 2 === 0 ? status(503) : faults.truncated)(call, response, request)
+      if (call.repeat === 0 && turn % 7 === 0)
+        return (turn % 2 === 0 ? status(503) : faults.truncated)(call, response, request)
       const kind = /Its kind: (.*)/.exec(call.body.messages[0]!.content)![1]!
-      return reply(turn % 11 === 0 ? "Sure!\nHere it is" : `- "Meet the wish numbered ${kind.length}: ${kind}"`)(call, response, request)
+      return reply(turn % 11 === 0 ? "Sure!\nHere it is" : `- "Meet the wish numbered ${kind.length}: ${kind}"`)(
+        call,
+        response,
+        request
+      )
     })
     const cache = newFolder()
     const folder = newFolder()
@@ -183,7 +254,9 @@ describe("soft constraints written by a model", () => {
     expect(server.calls.length - first).toBeLessThan(20)
     const rows = await run(loadCurriculum(folder, "rows"))
     const written = rows.flatMap((row) => row.constraints.filter((_, i) => isSoft(row.instruction_id_list[i]!)))
-    expect(written.filter((text) => /^Meet the wish numbered \d+: .*[^.]$/.test(text)).length).toBe(manifest.counts["softByModel"])
+    expect(written.filter((text) => /^Meet the wish numbered \d+: .*[^.]$/.test(text)).length).toBe(
+      manifest.counts["softByModel"]
+    )
     // Three replies in a row that are no constraint leave the template.
     expect(manifest.counts["softByModel"]! + manifest.counts["softByTemplate"]!).toBe(written.length)
     expect(manifest.counts["softByTemplate"]).toBeLessThan(6)
@@ -208,7 +281,10 @@ describe("soft constraints written by a model", () => {
     const server = await serve(reply("Let there be a good reason for it"))
     const folder = newFolder()
     const cache = newFolder()
-    const error: unknown = await run(build(folder, {}, small).pipe(Effect.flip), endpoint(server.url, cache, { maxRequests: 50 }))
+    const error: unknown = await run(
+      build(folder, {}, small).pipe(Effect.flip),
+      endpoint(server.url, cache, { maxRequests: 50 })
+    )
     expect(error).toMatchObject({ _tag: "SoftWriterError", reason: expect.stringContaining("budget of 50 requests") })
     expect(server.calls.length).toBe(50)
     await run(build(folder, {}, small), endpoint(server.url, cache))

@@ -37,7 +37,9 @@ describe("ChatEndpoint", () => {
   test("asks with model and key, and counts what is used", async () => {
     process.env["IFRL_TEST_KEY"] = "secret"
     const server = await serve(reply("hello", 12))
-    const [said, usage] = await using({ url: server.url }, (e) => Effect.all([e.complete({ ...ask("hi"), maxTokens: 5 }), e.usage]))
+    const [said, usage] = await using({ url: server.url }, (e) =>
+      Effect.all([e.complete({ ...ask("hi"), maxTokens: 5 }), e.usage])
+    )
     delete process.env["IFRL_TEST_KEY"]
     expect(said).toEqual({ text: "hello", finish: "stop", tokens: 12, cached: false })
     expect(usage).toEqual({ requests: 1, tokens: 12, cached: 0 })
@@ -50,7 +52,9 @@ describe("ChatEndpoint", () => {
     ...Object.entries(faults)
   ]
   test.each(passing)("tries again after %s, and gives up with the reason", async (_, fault) => {
-    const server = await serve((call, response, request) => (call.repeat < 2 ? fault : reply("at last"))(call, response, request))
+    const server = await serve((call, response, request) =>
+      (call.repeat < 2 ? fault : reply("at last"))(call, response, request)
+    )
     expect(await using({ url: server.url }, (e) => e.complete(ask("a")))).toMatchObject({ text: "at last" })
     expect(server.calls.length).toBe(3)
     const broken = await serve(fault)
@@ -61,7 +65,8 @@ describe("ChatEndpoint", () => {
 
   test("waits as long as Retry-After asks", async () => {
     const server = await serve((call, response, request) =>
-      (call.repeat === 0 ? status(429, { "retry-after": "0.2" }) : reply("ok"))(call, response, request))
+      (call.repeat === 0 ? status(429, { "retry-after": "0.2" }) : reply("ok"))(call, response, request)
+    )
     const before = Date.now()
     await using({ url: server.url }, (e) => e.complete(ask("a")))
     expect(Date.now() - before).toBeGreaterThanOrEqual(195)
@@ -75,20 +80,37 @@ describe("ChatEndpoint", () => {
   })
 
   test("has at most so many requests under way", async () => {
-    const server = await serve((call, response, request) => void setTimeout(() => reply("ok")(call, response, request), 10))
+    const server = await serve(
+      (call, response, request) => void setTimeout(() => reply("ok")(call, response, request), 10)
+    )
     await using({ url: server.url, concurrency: 3 }, (e) =>
-      Effect.forEach(Array.from({ length: 12 }, (_, i) => ask(String(i))), e.complete, { concurrency: "unbounded" }))
+      Effect.forEach(
+        Array.from({ length: 12 }, (_, i) => ask(String(i))),
+        e.complete,
+        { concurrency: "unbounded" }
+      )
+    )
     expect(server.peak()).toBe(3)
   })
 
   test("stops at its budget, of requests and of tokens", async () => {
     const server = await serve(reply("ok", 10))
-    const ten = (e: (typeof ChatEndpoint)["Service"]) => Effect.forEach(Array.from({ length: 10 }, (_, i) => ask(String(i))), e.complete)
+    const ten = (e: (typeof ChatEndpoint)["Service"]) =>
+      Effect.forEach(
+        Array.from({ length: 10 }, (_, i) => ask(String(i))),
+        e.complete
+      )
     const spent = await using({ url: server.url, maxRequests: 4 }, (e) => Effect.flip(ten(e)))
     expect(spent).toMatchObject({ kind: "budget", reason: "the budget of 4 requests is used up" })
     expect(server.calls.length).toBe(4)
     const tokens: ChatError = await using({ url: server.url, maxTokens: 35 }, (e) =>
-      Effect.flip(Effect.forEach(Array.from({ length: 10 }, (_, i) => ({ ...ask(String(i)), maxTokens: 10 })), e.complete)))
+      Effect.flip(
+        Effect.forEach(
+          Array.from({ length: 10 }, (_, i) => ({ ...ask(String(i)), maxTokens: 10 })),
+          e.complete
+        )
+      )
+    )
     expect(tokens.kind).toBe("budget")
     expect(server.calls.length).toBe(7)
   })
@@ -96,7 +118,8 @@ describe("ChatEndpoint", () => {
   test("asks for nothing twice, in this process or the next, and tells seeds apart", async () => {
     const cache = await temporary()
     const server = await serve(reply("kept"))
-    const twice = (e: (typeof ChatEndpoint)["Service"]) => Effect.all([e.complete(ask("a")), e.complete({ ...ask("a"), seed: 1 }), e.complete(ask("a"))])
+    const twice = (e: (typeof ChatEndpoint)["Service"]) =>
+      Effect.all([e.complete(ask("a")), e.complete({ ...ask("a"), seed: 1 }), e.complete(ask("a"))])
     const first = await using({ url: server.url, cache }, twice)
     expect(first.map((said) => said.cached)).toEqual([false, false, true])
     const again = await using({ url: server.url, cache }, twice)
@@ -111,6 +134,9 @@ describe("ChatEndpoint", () => {
     const [folder] = await readdir(cache)
     const [name] = await readdir(join(cache, folder!))
     await writeFile(join(cache, folder!, name!), "{\"text\": \"ke")
-    expect(await using({ url: server.url, cache }, (e) => e.complete(ask("a")))).toMatchObject({ text: "kept", cached: false })
+    expect(await using({ url: server.url, cache }, (e) => e.complete(ask("a")))).toMatchObject({
+      text: "kept",
+      cached: false
+    })
   })
 })

@@ -3,7 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 
 export interface ChatCall {
-  readonly body: { readonly model: string; readonly messages: ReadonlyArray<{ readonly content: string }>; readonly seed?: number }
+  readonly body: {
+    readonly model: string
+    readonly messages: ReadonlyArray<{ readonly content: string }>
+    readonly seed?: number
+  }
   readonly authorization: string | undefined
   /** How often this same body has come before. */
   readonly repeat: number
@@ -11,15 +15,21 @@ export interface ChatCall {
 
 export type Behaviour = (call: ChatCall, response: ServerResponse, request: IncomingMessage) => void
 
-export const reply = (content: string, tokens = 10): Behaviour => (_, response) => {
-  response.setHeader("content-type", "application/json")
-  response.end(JSON.stringify({ choices: [{ message: { content }, finish_reason: "stop" }], usage: { total_tokens: tokens } }))
-}
+export const reply =
+  (content: string, tokens = 10): Behaviour =>
+  (_, response) => {
+    response.setHeader("content-type", "application/json")
+    response.end(
+      JSON.stringify({ choices: [{ message: { content }, finish_reason: "stop" }], usage: { total_tokens: tokens } })
+    )
+  }
 
-export const status = (code: number, headers: Record<string, string> = {}): Behaviour => (_, response) => {
-  response.writeHead(code, headers)
-  response.end("the server says no")
-}
+export const status =
+  (code: number, headers: Record<string, string> = {}): Behaviour =>
+  (_, response) => {
+    response.writeHead(code, headers)
+    response.end("the server says no")
+  }
 
 export const faults = {
   reset: (_, response) => void response.destroy(),
@@ -50,15 +60,18 @@ export const chatServer = async (behaviour: Behaviour): Promise<ChatServer> => {
     peak = Math.max(peak, ++open)
     response.on("close", () => open--)
     let text = ""
-    request.setEncoding("utf8").on("data", (part: string) => {
-      text += part
-    }).on("end", () => {
-      const repeat = repeats.get(text) ?? 0
-      repeats.set(text, repeat + 1)
-      const call: ChatCall = { body: JSON.parse(text), authorization: request.headers.authorization, repeat }
-      calls.push(call)
-      behaviour(call, response, request)
-    })
+    request
+      .setEncoding("utf8")
+      .on("data", (part: string) => {
+        text += part
+      })
+      .on("end", () => {
+        const repeat = repeats.get(text) ?? 0
+        repeats.set(text, repeat + 1)
+        const call: ChatCall = { body: JSON.parse(text), authorization: request.headers.authorization, repeat }
+        calls.push(call)
+        behaviour(call, response, request)
+      })
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   return {

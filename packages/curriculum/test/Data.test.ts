@@ -7,7 +7,18 @@ import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { parquetWriteBuffer } from "hyparquet-writer"
 import {
-  datasetRows, importCurriculum, instructionOf, isReasoning, loadCurriculum, makeStatistics, originals, printDataset, PromptError, type PromptRow, readQuestions, readRecords,
+  datasetRows,
+  importCurriculum,
+  instructionOf,
+  isReasoning,
+  loadCurriculum,
+  makeStatistics,
+  originals,
+  printDataset,
+  PromptError,
+  type PromptRow,
+  readQuestions,
+  readRecords,
   readSeeds
 } from "../src/index.ts"
 import { jsonl, newFolder, removeFolders, run } from "./Support.ts"
@@ -15,21 +26,29 @@ import { jsonl, newFolder, removeFolders, run } from "./Support.ts"
 afterAll(removeFolders)
 
 const records = (source: string, cache = newFolder()) =>
-  run(readRecords(source, cache).pipe(Stream.map(({ value }) => value), Stream.runCollect))
+  run(
+    readRecords(source, cache).pipe(
+      Stream.map(({ value }) => value),
+      Stream.runCollect
+    )
+  )
 const seeds = (...sources: ReadonlyArray<string>) => run(readSeeds(sources, { cache: newFolder(), maxCharacters: 200 }))
-const questions = (...values: ReadonlyArray<object>) => run(readQuestions([jsonl("q.jsonl", values)], { cache: newFolder(), maxCharacters: 200 }))
+const questions = (...values: ReadonlyArray<object>) =>
+  run(readQuestions([jsonl("q.jsonl", values)], { cache: newFolder(), maxCharacters: 200 }))
 
 const parquet = (codec: "SNAPPY" | "GZIP", count = 5) =>
-  new Uint8Array(parquetWriteBuffer({
-    codec,
-    ...(codec === "GZIP" && { compressors: { GZIP: (input: Uint8Array) => gzipSync(input) } }),
-    rowGroupSize: 2,
-    columnData: [
-      { name: "instruction", data: Array.from({ length: count }, (_, i) => `Write line ${i}.`), type: "STRING" },
-      { name: "n", data: Array.from({ length: count }, (_, i) => BigInt(i)), type: "INT64" },
-      { name: "more", data: Array.from({ length: count }, (_, i) => ({ at: i })), type: "JSON" }
-    ]
-  }))
+  new Uint8Array(
+    parquetWriteBuffer({
+      codec,
+      ...(codec === "GZIP" && { compressors: { GZIP: (input: Uint8Array) => gzipSync(input) } }),
+      rowGroupSize: 2,
+      columnData: [
+        { name: "instruction", data: Array.from({ length: count }, (_, i) => `Write line ${i}.`), type: "STRING" },
+        { name: "n", data: Array.from({ length: count }, (_, i) => BigInt(i)), type: "INT64" },
+        { name: "more", data: Array.from({ length: count }, (_, i) => ({ at: i })), type: "JSON" }
+      ]
+    })
+  )
 const fileOf = (name: string, contents: string | Uint8Array) => {
   const path = join(newFolder(), name)
   writeFileSync(path, contents)
@@ -67,7 +86,15 @@ describe("seeds", () => {
       [{ instruction: "Add.", instances: [{ input: "1", output: "2" }] }, "Add. 1"],
       [{ prompt: "Write." }, "Write."],
       [{ question: "Why?" }, "Why?"],
-      [{ messages: [{ role: "system", content: "x" }, { role: "user", content: "Hi." }] }, "Hi."],
+      [
+        {
+          messages: [
+            { role: "system", content: "x" },
+            { role: "user", content: "Hi." }
+          ]
+        },
+        "Hi."
+      ],
       [{ conversations: [{ from: "human", value: "Hi." }] }, "Hi."],
       [{ text: " " }, ""]
     ]
@@ -75,8 +102,17 @@ describe("seeds", () => {
   })
 
   test("are taken once, with an id that tells where they are from, and what is left out is counted", async () => {
-    const one = jsonl("one.jsonl", [{ id: "a", instruction: "Write a poem." }, { instruction: "write  A poem." }, { id: "a", instruction: "Sing." }, { x: 1 }])
-    const two = jsonl("two.jsonl", [{ instruction: "Sing." }, { instruction: "y".repeat(300) }, { instruction: "Dance.", domain: "art" }])
+    const one = jsonl("one.jsonl", [
+      { id: "a", instruction: "Write a poem." },
+      { instruction: "write  A poem." },
+      { id: "a", instruction: "Sing." },
+      { x: 1 }
+    ])
+    const two = jsonl("two.jsonl", [
+      { instruction: "Sing." },
+      { instruction: "y".repeat(300) },
+      { instruction: "Dance.", domain: "art" }
+    ])
     const { items, reports } = await seeds(one, two)
     expect(items).toEqual([
       { id: "one.jsonl:a", instruction: "Write a poem.", domain: "instruction" },
@@ -98,12 +134,19 @@ describe("questions", () => {
       { question: "What?", options: ["x", "y"], answer: 0 },
       { question: "Who?", options: ["x", "y"], answer: "y" }
     )
-    expect(items.map(({ answer, kind }) => [kind, answer])).toEqual([["answer:math", "2"], ["answer:choice", "B"], ["answer:choice", "A"], ["answer:choice", "B"]])
+    expect(items.map(({ answer, kind }) => [kind, answer])).toEqual([
+      ["answer:math", "2"],
+      ["answer:choice", "B"],
+      ["answer:choice", "A"],
+      ["answer:choice", "B"]
+    ])
     expect(items[2]!.question).toBe("What?\nA. x\nB. y\n")
   })
 
   test("without an answer are refused with their place", async () => {
-    await expect(questions({ question: "What?", options: ["x"], answer: "z" })).rejects.toMatchObject({ path: expect.stringMatching(/q\.jsonl:1$/) })
+    await expect(questions({ question: "What?", options: ["x"], answer: "z" })).rejects.toMatchObject({
+      path: expect.stringMatching(/q\.jsonl:1$/)
+    })
   })
 })
 
@@ -128,10 +171,19 @@ describe("a dataset of the Hub", () => {
         response.write("{")
         return void setTimeout(() => response.destroy(), 20)
       }
-      if (url.startsWith("/api/datasets/me/private")) return void response.writeHead(request.headers.authorization === "Bearer t" ? 200 : 401).end(JSON.stringify({ sha: "abc" }))
-      if (url.startsWith("/api/datasets/me/data/revision/")) return void response.end(JSON.stringify({ sha: url.endsWith("/main") ? "abc" : "def" }))
+      if (url.startsWith("/api/datasets/me/private"))
+        return void response
+          .writeHead(request.headers.authorization === "Bearer t" ? 200 : 401)
+          .end(JSON.stringify({ sha: "abc" }))
+      if (url.startsWith("/api/datasets/me/data/revision/"))
+        return void response.end(JSON.stringify({ sha: url.endsWith("/main") ? "abc" : "def" }))
       if (url.startsWith("/api/datasets/me/data/tree/")) {
-        return void response.end(JSON.stringify([{ type: "directory", path: "data" }, ...Object.entries(files).map(([path, text]) => ({ type: "file", path, size: text.length }))]))
+        return void response.end(
+          JSON.stringify([
+            { type: "directory", path: "data" },
+            ...Object.entries(files).map(([path, text]) => ({ type: "file", path, size: text.length }))
+          ])
+        )
       }
       const file = files[decodeURIComponent(/^\/datasets\/me\/data\/resolve\/\w+\/(.*)$/.exec(url)?.[1] ?? "")]
       return file === undefined ? void response.writeHead(404).end() : void response.end(file)
@@ -155,7 +207,9 @@ describe("a dataset of the Hub", () => {
     expect(requests.length).toBe(6)
     process.env["HF_HUB_OFFLINE"] = "1"
     expect(await records("hub:me/data", cache)).toEqual(found)
-    await expect(records("hub:me/data@other", cache)).rejects.toMatchObject({ problem: expect.stringContaining("HF_HUB_OFFLINE") })
+    await expect(records("hub:me/data@other", cache)).rejects.toMatchObject({
+      problem: expect.stringContaining("HF_HUB_OFFLINE")
+    })
     delete process.env["HF_HUB_OFFLINE"]
     expect(requests.length).toBe(6)
     expect((await records("hub:me/data@other/data/train-1.jsonl", cache)).length).toBe(1)
@@ -167,7 +221,10 @@ describe("a dataset of the Hub", () => {
     expect((await records("hub:me/data/data/train-1.jsonl")).length).toBe(1)
   })
 
-  const cut: ReadonlyArray<readonly [string, RegExp]> = [["short", /3 bytes came/], ["cut", /broke off/]]
+  const cut: ReadonlyArray<readonly [string, RegExp]> = [
+    ["short", /3 bytes came/],
+    ["cut", /broke off/]
+  ]
   test.each(cut)("leaves no file when a download is %s", async (fault, message) => {
     const cache = newFolder()
     faults = ["", "", fault]
@@ -180,7 +237,9 @@ describe("a dataset of the Hub", () => {
   test("that is private, missing or without such files says what to do", async () => {
     await expect(records("hub:me/private")).rejects.toMatchObject({ remedy: expect.stringContaining("HF_TOKEN") })
     await expect(records("hub:me/nothing")).rejects.toMatchObject({ remedy: expect.stringContaining("check the name") })
-    await expect(records("hub:me/data/none.parquet")).rejects.toMatchObject({ remedy: expect.stringContaining("data/train-1.jsonl") })
+    await expect(records("hub:me/data/none.parquet")).rejects.toMatchObject({
+      remedy: expect.stringContaining("data/train-1.jsonl")
+    })
     await expect(records("hub:me")).rejects.toMatchObject({ problem: "is no name of a dataset" })
   })
 })
@@ -196,7 +255,8 @@ describe("import", () => {
     { prompt: "What is 6 times 7?", instruction_id_list: ["light"], kwargs: [{}], constraint: ["42"] },
     { prompt: "Which?\nA. x\nB. y", instruction_id_list: ["light_choice"], kwargs: [{}], constraint: ["B"] }
   ]
-  const rowsOf = (source: string): Promise<ReadonlyArray<PromptRow>> => run(datasetRows(source, { cache: newFolder(), strict: true }).pipe(Stream.runCollect))
+  const rowsOf = (source: string): Promise<ReadonlyArray<PromptRow>> =>
+    run(datasetRows(source, { cache: newFolder(), strict: true }).pipe(Stream.runCollect))
 
   test("of the authors' schema finds the bare instruction, soft ids and gold answers", async () => {
     const [written, math, choice] = await rowsOf(jsonl("authors.jsonl", authors))
@@ -207,8 +267,17 @@ describe("import", () => {
       kwargs: [{ num_bullets: 2 }, {}],
       constraints: ["Use 2 bullets.", "Be funny"]
     })
-    expect(math).toMatchObject({ instruction_id_list: ["answer:math"], kwargs: [{ answer: "42" }], answer: "42", domain: "math" })
-    expect(choice).toMatchObject({ instruction_id_list: ["answer:choice"], kwargs: [{ answer: "B" }], domain: "choice" })
+    expect(math).toMatchObject({
+      instruction_id_list: ["answer:math"],
+      kwargs: [{ answer: "42" }],
+      answer: "42",
+      domain: "math"
+    })
+    expect(choice).toMatchObject({
+      instruction_id_list: ["answer:choice"],
+      kwargs: [{ answer: "B" }],
+      domain: "choice"
+    })
   })
 
   test("writes a folder of levels, once for the same rows", async () => {
@@ -228,10 +297,17 @@ describe("import", () => {
   })
 
   test("leaves out rows with faults when asked to, and refuses what nothing can check otherwise", async () => {
-    const source = jsonl("rows.jsonl", [authors[0]!, { ...authors[0]!, prompt: "Describe air.", kwargs: [{}, {}], constraint: [] }])
-    await expect(run(importCurriculum([source], { folder: newFolder(), cache: newFolder(), levels: true }))).rejects.toMatchObject({ line: 2 })
+    const source = jsonl("rows.jsonl", [
+      authors[0]!,
+      { ...authors[0]!, prompt: "Describe air.", kwargs: [{}, {}], constraint: [] }
+    ])
+    await expect(
+      run(importCurriculum([source], { folder: newFolder(), cache: newFolder(), levels: true }))
+    ).rejects.toMatchObject({ line: 2 })
     const wrong = (row: PromptRow) => row.constraints.length === 0
-    const { counts } = await run(importCurriculum([source], { folder: newFolder(), cache: newFolder(), levels: false, wrong }))
+    const { counts } = await run(
+      importCurriculum([source], { folder: newFolder(), cache: newFolder(), levels: false, wrong })
+    )
     expect(counts).toMatchObject({ records: 2, faulty: 1 })
   })
 
@@ -251,9 +327,13 @@ describe("import", () => {
   if (data !== undefined) {
     test("the authors' Parquet is IFEval: the same 541 rows", async () => {
       const parquetRows = await rowsOf(join(data, "verl-if/test.parquet"))
-      const lines = readFileSync(join(data, "ifeval/input_data.jsonl"), "utf8").split("\n").filter((line) => line !== "")
+      const lines = readFileSync(join(data, "ifeval/input_data.jsonl"), "utf8")
+        .split("\n")
+        .filter((line) => line !== "")
       expect(parquetRows.length).toBe(541)
-      expect(parquetRows.map(({ instruction_id_list, kwargs, prompt }) => ({ prompt, instruction_id_list, kwargs }))).toEqual(
+      expect(
+        parquetRows.map(({ instruction_id_list, kwargs, prompt }) => ({ prompt, instruction_id_list, kwargs }))
+      ).toEqual(
         lines.map((line) => {
           const { instruction_id_list, kwargs, prompt } = JSON.parse(line) as PromptRow
           return { prompt, instruction_id_list, kwargs }
@@ -263,11 +343,15 @@ describe("import", () => {
 
     test("the authors' 1,319 training rows all have levels, with the instructions of their seeds", async () => {
       const rows = await rowsOf(join(data, "verl-if/train_initial_e46f64d.jsonl"))
-      const { items } = await run(readSeeds([join(data, "verl-if/seed_data.jsonl")], { cache: newFolder(), maxCharacters: 100_000 }))
+      const { items } = await run(
+        readSeeds([join(data, "verl-if/seed_data.jsonl")], { cache: newFolder(), maxCharacters: 100_000 })
+      )
       const known = new Set(items.map(({ instruction }) => instruction.replace(/[\s.]+/g, "")))
       expect(rows.length).toBe(1319)
       expect(rows.filter((row) => row.constraints.length === 5 && !isReasoning(row)).length).toBe(1319)
-      expect(rows.filter(({ instruction }) => known.has(instruction.replace(/[\s.]+/g, ""))).length).toBeGreaterThan(1300)
+      expect(rows.filter(({ instruction }) => known.has(instruction.replace(/[\s.]+/g, ""))).length).toBeGreaterThan(
+        1300
+      )
     })
   }
 })

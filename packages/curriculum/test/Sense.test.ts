@@ -28,8 +28,14 @@ describe("senses", () => {
   })
 
   test("two bounds are both found, and a bare number is one", () => {
-    expect(bounds("at least 20 words or less")).toEqual([{ sense: "at least", value: 20 }, { sense: "less than", value: 20 }])
-    expect(senses("3 sections, split by five asterisks")).toEqual([{ sense: "number", value: 3 }, { sense: "number", value: 5 }])
+    expect(bounds("at least 20 words or less")).toEqual([
+      { sense: "at least", value: 20 },
+      { sense: "less than", value: 20 }
+    ])
+    expect(senses("3 sections, split by five asterisks")).toEqual([
+      { sense: "number", value: 3 },
+      { sense: "number", value: 5 }
+    ])
   })
 
   test("every phrasing of every hard type says what is checked", () => {

@@ -36,4 +36,8 @@ export const buildConfig = (rest: object): BuildConfig => Schema.decodeUnknownSy
 
 const things = ["river", "harbor", "market", "garden", "engine", "candle", "bridge", "window", "forest", "letter"]
 export const seedRecords = (count: number): ReadonlyArray<object> =>
-  Array.from({ length: count }, (_, i) => ({ id: `t${i}`, instruction: `Write about the ${things[i % 10]} number ${i}.`, input: i % 3 === 0 ? "Keep to facts" : "" }))
+  Array.from({ length: count }, (_, i) => ({
+    id: `t${i}`,
+    instruction: `Write about the ${things[i % 10]} number ${i}.`,
+    input: i % 3 === 0 ? "Keep to facts" : ""
+  }))

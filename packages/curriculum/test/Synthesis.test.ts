@@ -2,7 +2,18 @@ import { describe, expect, test } from "@jest/globals"
 import { verify } from "@ifrl/verifiers"
 import { Schema } from "effect"
 import {
-  examineRow, hardTypes, isSatisfiable, isSoft, promptRow, rowOfSeed, sampleConstraints, type Seed, softType, softTypes, SynthesisConfig, taxonomy
+  examineRow,
+  hardTypes,
+  isSatisfiable,
+  isSoft,
+  promptRow,
+  rowOfSeed,
+  sampleConstraints,
+  type Seed,
+  softType,
+  softTypes,
+  SynthesisConfig,
+  taxonomy
 } from "../src/index.ts"
 import { witness } from "./Witness.ts"
 
@@ -17,9 +28,15 @@ const instructions = [
   "翻译这个句子。",
   "Input: [1, 2, 3]. Reverse the list, then add \"done\"."
 ]
-const seedOf = (i: number): Seed => ({ id: `s${i}`, instruction: `${instructions[i % instructions.length]!}`, domain: "d" })
+const seedOf = (i: number): Seed => ({
+  id: `s${i}`,
+  instruction: `${instructions[i % instructions.length]!}`,
+  domain: "d"
+})
 const rowsOf = (count: number, rest: object = {}) =>
-  Array.from({ length: count }, (_, i) => rowOfSeed(seedOf(i), sampleConstraints(config(rest), taxonomy, seedOf(i), i)!))
+  Array.from({ length: count }, (_, i) =>
+    rowOfSeed(seedOf(i), sampleConstraints(config(rest), taxonomy, seedOf(i), i)!)
+  )
 
 const rows = rowsOf(700)
 
@@ -27,7 +44,9 @@ describe("synthesized rows", () => {
   test("have five constraints of different types, and all 50 types occur", () => {
     for (const row of rows) expect(new Set(row.instruction_id_list).size).toBe(5)
     const more = rowsOf(1400, { hardShare: 0.5, seed: 2 })
-    expect(new Set([...rows, ...more].flatMap((row) => row.instruction_id_list))).toEqual(new Set(Object.keys(taxonomy)))
+    expect(new Set([...rows, ...more].flatMap((row) => row.instruction_id_list))).toEqual(
+      new Set(Object.keys(taxonomy))
+    )
   })
 
   test("have nothing wrong: no fault, and no pair that is kept apart", () => {
@@ -35,15 +54,17 @@ describe("synthesized rows", () => {
   })
 
   test("can be satisfied: a response is put together that follows every hard constraint, as the verifiers decide", () => {
-    const unmet = rowsOf(500, { hardShare: 0.8, seed: 3 }).concat(rows).flatMap((row) => {
-      const response = witness(row)
-      const failed = row.instruction_id_list.filter((id, i) => {
-        if (isSoft(id)) return false
-        const verdict = verify({ id, kwargs: row.kwargs[i]! }, response)
-        return verdict._tag !== "Decided" || !verdict.followed
+    const unmet = rowsOf(500, { hardShare: 0.8, seed: 3 })
+      .concat(rows)
+      .flatMap((row) => {
+        const response = witness(row)
+        const failed = row.instruction_id_list.filter((id, i) => {
+          if (isSoft(id)) return false
+          const verdict = verify({ id, kwargs: row.kwargs[i]! }, response)
+          return verdict._tag !== "Decided" || !verdict.followed
+        })
+        return failed.length === 0 ? [] : [{ failed, constraints: row.constraints, response }]
       })
-      return failed.length === 0 ? [] : [{ failed, constraints: row.constraints, response }]
-    })
     expect(unmet.slice(0, 3)).toEqual([])
   })
 
@@ -76,7 +97,10 @@ describe("synthesized rows", () => {
 })
 
 test("isSatisfiable refuses what is kept apart, what the authors keep apart, and what is impossible", () => {
-  const sections = { id: "detectable_format:multiple_sections", kwargs: { section_spliter: "Section", num_sections: 3 } }
+  const sections = {
+    id: "detectable_format:multiple_sections",
+    kwargs: { section_spliter: "Section", num_sections: 3 }
+  }
   const of = (id: string, kwargs = {}) => ({ id, kwargs })
   expect(isSatisfiable(taxonomy, [sections, of("change_case:english_lowercase")])).toBe(false)
   expect(isSatisfiable(taxonomy, [of("startend:quotation"), of("detectable_format:title")])).toBe(false)

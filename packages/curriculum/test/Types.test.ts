@@ -1,6 +1,16 @@
 import { describe, expect, test } from "@jest/globals"
 import { ifeval, prepare, VerifierError } from "@ifrl/verifiers"
-import { hardTypes, isSoft, keepsApart, languages, random, type Seed, softType, softTypes, taxonomy } from "../src/index.ts"
+import {
+  hardTypes,
+  isSoft,
+  keepsApart,
+  languages,
+  random,
+  type Seed,
+  softType,
+  softTypes,
+  taxonomy
+} from "../src/index.ts"
 
 const seed: Seed = {
   id: "s",
@@ -8,19 +18,20 @@ const seed: Seed = {
   domain: "instruction"
 }
 
-const samples = Object.entries(taxonomy).map(([id, type]) =>
-  [id, type, Array.from({ length: 16 }, (_, i) => type.sample(random("types", id, i), seed)!)] as const
+const samples = Object.entries(taxonomy).map(
+  ([id, type]) => [id, type, Array.from({ length: 16 }, (_, i) => type.sample(random("types", id, i), seed)!)] as const
 )
 
 /** How a parameter may stand in a text. */
 const shown = (name: string, value: unknown): ReadonlyArray<string> => {
   if (name === "language") return [languages[value as keyof typeof languages]]
   if (Array.isArray(value)) return value.map(String)
-  if (name === "nth_paragraph") return [`(paragraph ${value}|${["first", "second", "third", "fourth"][Number(value) - 1]})`]
+  if (name === "nth_paragraph")
+    return [`(paragraph ${value}|${["first", "second", "third", "fourth"][Number(value) - 1]})`]
   return typeof value === "number" ? [String(value === 1 ? "(1|once)" : value)] : [String(value)]
 }
 const isRelation = (name: string) => name.endsWith("relation")
-const escape = (text: string) => text.startsWith("(") ? text : text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+const escape = (text: string) => (text.startsWith("(") ? text : text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
 
 test("there are IFEval's 25 hard types and 25 soft ones", () => {
   expect(Object.keys(hardTypes).sort()).toEqual(Object.keys(ifeval).sort())
@@ -51,7 +62,10 @@ describe.each(samples)("%s", (id, type, kwargs) => {
       const upper = /fewer than|less than|below|under|shorter than/i
       const lower = /at least|or more|no fewer than|minimum|Do not write an answer shorter/i
       for (const phrasing of type.phrasings(k)) {
-        expect([phrasing, relation === "at least" ? lower.test(phrasing) : upper.test(phrasing) && !lower.test(phrasing)]).toEqual([phrasing, true])
+        expect([
+          phrasing,
+          relation === "at least" ? lower.test(phrasing) : upper.test(phrasing) && !lower.test(phrasing)
+        ]).toEqual([phrasing, true])
       }
     }
   })
@@ -70,7 +84,9 @@ describe.each(samples)("%s", (id, type, kwargs) => {
 
   test("names conflicts that exist", () => {
     for (const other of type.conflicts ?? []) {
-      expect(Object.keys(taxonomy).some((known) => known === other || (other.endsWith(":") && known.startsWith(other)))).toBe(true)
+      expect(
+        Object.keys(taxonomy).some((known) => known === other || (other.endsWith(":") && known.startsWith(other)))
+      ).toBe(true)
     }
   })
 })
@@ -105,7 +121,12 @@ describe("parameters lie in the ranges of the authors' generator", () => {
 })
 
 test("a user's type is one more entry", () => {
-  const mine = softType({ description: "Mentions a planet.", values: ["Mars"], templates: ["Mention {}"], conflicts: ["soft:tone", "startend:"] })
+  const mine = softType({
+    description: "Mentions a planet.",
+    values: ["Mars"],
+    templates: ["Mention {}"],
+    conflicts: ["soft:tone", "startend:"]
+  })
   const types = { ...taxonomy, "soft:planet": mine }
   expect(types["soft:planet"].phrasings({ value: "Mars" })).toEqual(["Mention Mars"])
   expect(keepsApart(types, "soft:tone", "soft:planet")).toBe(true)

@@ -1,16 +1,32 @@
 import { describe, expect, test } from "@jest/globals"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Constraint, decompose, type FaultKind, levelOf, makeValidator, printValidation, promptRow, type Validation } from "../src/index.ts"
+import {
+  type Constraint,
+  decompose,
+  type FaultKind,
+  levelOf,
+  makeValidator,
+  printValidation,
+  promptRow,
+  type Validation
+} from "../src/index.ts"
 import { cheerful, noComma, rowOf, twoBullets } from "./Rows.ts"
 
 const validate = (records: ReadonlyArray<object>, options: Parameters<typeof makeValidator>[0] = {}): Validation => {
   const validator = makeValidator(options)
-  for (const [index, value] of records.entries()) validator.add({ value: value as Record<string, unknown>, path: "f", line: index + 1 })
+  for (const [index, value] of records.entries())
+    validator.add({ value: value as Record<string, unknown>, path: "f", line: index + 1 })
   return validator.end()
 }
-const one = (...constraints: ReadonlyArray<Constraint>) => [promptRow({ instruction: "Write.", constraints, domain: "d" })]
-const words = (relation: string, num_words: number, text: string): Constraint => ({ id: "length_constraints:number_words", kwargs: { num_words, relation }, text })
+const one = (...constraints: ReadonlyArray<Constraint>) => [
+  promptRow({ instruction: "Write.", constraints, domain: "d" })
+]
+const words = (relation: string, num_words: number, text: string): Constraint => ({
+  id: "length_constraints:number_words",
+  kwargs: { num_words, relation },
+  text
+})
 const lowercase: Constraint = { id: "change_case:english_lowercase", kwargs: {}, text: "Use no capital letters" }
 const sections: Constraint = {
   id: "detectable_format:multiple_sections",
@@ -23,32 +39,90 @@ const good = rowOf("tea", [noComma, cheerful, twoBullets])
 describe("one dataset for each fault", () => {
   const datasets: ReadonlyArray<readonly [FaultKind, string, ReadonlyArray<object>, RegExp]> = [
     ["impossible", "all lowercase together with Section N", one(lowercase, sections), /lower case.*Section/],
-    ["relation", "at least N paragraphs, checked exactly", one({
-      id: "length_constraints:number_paragraphs",
-      kwargs: { num_paragraphs: 3 },
-      text: "Put the response into at least 3 sections, separated using 3 asterisks ***"
-    }), /at least 3.*exactly 3/],
-    ["relation", "a word count with its sense reversed", one(words("less than", 50, "I don't want anything less than 50 words")), /at least 50.*less than 50/],
-    ["relation", "the other sense reversed", one(words("at least", 20, "I don't want anything at least 20 words")), /less than 20.*at least 20/],
-    ["contradictory", "at least N words or less", one(words("at least", 20, "Keep it at least 20 words or less")), /"at least 20" and "less than 20"/],
-    ["relation", "a bare number of which fewer are wanted", one(words("less than", 50, "Write 50 words")), /without a bound/],
-    ["parameter", "a number that the text does not say", one(words("at least", 20, "Write at least 30 words")), /num_words, 20/],
-    ["parameter", "a keyword that the text does not say", one({ id: "keywords:existence", kwargs: { keywords: ["tea", "cup"] }, text: "Use the word tea" }), /"cup"/],
+    [
+      "relation",
+      "at least N paragraphs, checked exactly",
+      one({
+        id: "length_constraints:number_paragraphs",
+        kwargs: { num_paragraphs: 3 },
+        text: "Put the response into at least 3 sections, separated using 3 asterisks ***"
+      }),
+      /at least 3.*exactly 3/
+    ],
+    [
+      "relation",
+      "a word count with its sense reversed",
+      one(words("less than", 50, "I don't want anything less than 50 words")),
+      /at least 50.*less than 50/
+    ],
+    [
+      "relation",
+      "the other sense reversed",
+      one(words("at least", 20, "I don't want anything at least 20 words")),
+      /less than 20.*at least 20/
+    ],
+    [
+      "contradictory",
+      "at least N words or less",
+      one(words("at least", 20, "Keep it at least 20 words or less")),
+      /"at least 20" and "less than 20"/
+    ],
+    [
+      "relation",
+      "a bare number of which fewer are wanted",
+      one(words("less than", 50, "Write 50 words")),
+      /without a bound/
+    ],
+    [
+      "parameter",
+      "a number that the text does not say",
+      one(words("at least", 20, "Write at least 30 words")),
+      /num_words, 20/
+    ],
+    [
+      "parameter",
+      "a keyword that the text does not say",
+      one({ id: "keywords:existence", kwargs: { keywords: ["tea", "cup"] }, text: "Use the word tea" }),
+      /"cup"/
+    ],
     ["invalid", "missing kwargs", one({ id: "keywords:existence", kwargs: {}, text: "Use the words" }), /keywords/],
     ["invalid", "a question without an answer", one({ id: "answer:math", kwargs: {}, text: "Answer" }), /no answer/],
     ["unreadable", "lists that do not align", [{ ...good, kwargs: [] }], /kwargs says 0/],
-    ["prompt", "a prompt without the constraint", [{ ...good, prompt: "Write about tea. Use no commas. Sound cheerful." }], /Use 2 bullets/],
+    [
+      "prompt",
+      "a prompt without the constraint",
+      [{ ...good, prompt: "Write about tea. Use no commas. Sound cheerful." }],
+      /Use 2 bullets/
+    ],
     ["duplicate", "a prompt twice", [good, { ...good, id: "other" }], /f:1/],
     ["duplicate", "an id twice", [good, { ...rowOf("cup", [noComma]), id: good.id }], /f:1/],
     ["level", "a level whose parent is not there", [levelOf(good, 1)], /not there/],
     ["level", "a level that is no prefix", [good, { ...rowOf("tea", [twoBullets]), parent: good.id }], /not the first/],
-    ["conflict", "two that the benchmark's authors keep apart", one({ id: "startend:quotation", kwargs: {}, text: "Quote all" }, {
-      id: "detectable_format:title",
-      kwargs: {},
-      text: "Add a <<title>>"
-    }), /should not/],
-    ["conflict", "two that the taxonomy keeps apart", one(cheerful, { id: "soft:contradictory", kwargs: {}, text: "Be brief and yet complete" }), /should not/],
-    ["untold", "a row without texts", [{ prompt: "Write.", instruction_id_list: ["punctuation:no_comma"], kwargs: [{}] }], /no texts/]
+    [
+      "conflict",
+      "two that the benchmark's authors keep apart",
+      one(
+        { id: "startend:quotation", kwargs: {}, text: "Quote all" },
+        {
+          id: "detectable_format:title",
+          kwargs: {},
+          text: "Add a <<title>>"
+        }
+      ),
+      /should not/
+    ],
+    [
+      "conflict",
+      "two that the taxonomy keeps apart",
+      one(cheerful, { id: "soft:contradictory", kwargs: {}, text: "Be brief and yet complete" }),
+      /should not/
+    ],
+    [
+      "untold",
+      "a row without texts",
+      [{ prompt: "Write.", instruction_id_list: ["punctuation:no_comma"], kwargs: [{}] }],
+      /no texts/
+    ]
   ]
 
   test.each(datasets)("%s: %s", (kind, _, records, message) => {
@@ -84,9 +158,15 @@ const data = process.env["IFRL_DATA_DIR"]
 
 if (data !== undefined) {
   test("the authors' released rows have the faults that were counted by hand, and no others of these kinds", () => {
-    const lines = readFileSync(join(data, "verl-if/train_initial_e46f64d.jsonl"), "utf8").split("\n").filter((line) => line !== "")
-    const { findings, rows } = validate(lines.map((line) => JSON.parse(line) as object), { keep: 10_000 })
-    const count = (kind: FaultKind, message: RegExp) => findings.filter((finding) => finding.kind === kind && message.test(finding.message)).length
+    const lines = readFileSync(join(data, "verl-if/train_initial_e46f64d.jsonl"), "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+    const { findings, rows } = validate(
+      lines.map((line) => JSON.parse(line) as object),
+      { keep: 10_000 }
+    )
+    const count = (kind: FaultKind, message: RegExp) =>
+      findings.filter((finding) => finding.kind === kind && message.test(finding.message)).length
     expect(rows).toBe(1319)
     expect(count("impossible", /lower case, but "section"/i)).toBe(38)
     expect(count("relation", /at least \d+", but exactly/)).toBe(29)
@@ -97,9 +177,17 @@ if (data !== undefined) {
   })
 
   test("IFEval's rows: five repeat a prompt that breaks another of their constraints, nothing else is wrong", () => {
-    const lines = readFileSync(join(data, "ifeval/input_data.jsonl"), "utf8").split("\n").filter((line) => line !== "")
+    const lines = readFileSync(join(data, "ifeval/input_data.jsonl"), "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
     const { counts, faulty, findings } = validate(lines.map((line) => JSON.parse(line) as object))
     expect([faulty, counts.impossible, counts.untold]).toEqual([5, 5, 541])
-    expect(findings.filter(({ kind }) => kind === "impossible").map(({ row }) => row)).toEqual(["1627", "3369", "3371", "3718", "374"])
+    expect(findings.filter(({ kind }) => kind === "impossible").map(({ row }) => row)).toEqual([
+      "1627",
+      "3369",
+      "3371",
+      "3718",
+      "374"
+    ])
   })
 }

@@ -19,59 +19,86 @@ const remedies: Readonly<Record<number, string>> = {
 }
 
 /**
- * The files of `hub:owner/name[@revision][/path]` that end with one of `endings`, in the order of their names, downloaded
- * into `cache` under the commit they are of. What is there is not downloaded again; a broken download leaves no file.
+ * The files of `hub:owner/name[@revision][/path]` that end with one of `endings`, in the order of their names,
+ * downloaded into `cache` under the commit they are of. What is there is not downloaded again; a broken download leaves
+ * no file.
  */
-export const fetchDataset = Effect.fn("fetchDataset")(function*(source: string, cache: string, endings: ReadonlyArray<string>) {
+export const fetchDataset = Effect.fn("fetchDataset")(function*(
+  source: string,
+  cache: string,
+  endings: ReadonlyArray<string>
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const client = (yield* HttpClient.HttpClient).pipe(HttpClient.retryTransient({ times: 3 }))
-  const fail = (problem: string, remedy: string, cause?: unknown) => new PromptError({ path: source, problem, remedy, cause })
+  const fail = (problem: string, remedy: string, cause?: unknown) =>
+    new PromptError({ path: source, problem, remedy, cause })
 
   const parts = pattern.exec(source)
-  if (parts === null) return yield* fail("is no name of a dataset", "write hub:owner/name, hub:owner/name@revision or hub:owner/name/file")
+  if (parts === null)
+    return yield* fail(
+      "is no name of a dataset",
+      "write hub:owner/name, hub:owner/name@revision or hub:owner/name/file"
+    )
   const [, name = "", revision = "main", only] = parts
   const endpoint = (process.env["HF_ENDPOINT"] ?? "https://huggingface.co").replace(/\/+$/, "")
   const token = process.env["HF_TOKEN"]
   const home = path.join(cache, name.replace("/", "--"))
-  const local = (cause: { readonly message: string }) => fail(`cannot be kept: ${cause.message}`, `check the folder ${cache} and the space on its disk`, cause)
+  const local = (cause: { readonly message: string }) =>
+    fail(`cannot be kept: ${cause.message}`, `check the folder ${cache} and the space on its disk`, cause)
 
   const request = (url: string): Effect.Effect<HttpClientResponse.HttpClientResponse, PromptError> =>
-    client.execute(HttpClientRequest.get(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } })).pipe(
-      Effect.mapError((cause) => fail(`cannot be reached: ${cause.message}`, "check the network, or give a file", cause)),
-      Effect.flatMap((response) =>
-        response.status === 200
-          ? Effect.succeed(response)
-          : Effect.fail(fail(`${url}: status ${response.status}`, remedies[response.status] ?? "try again later"))
+    client
+      .execute(HttpClientRequest.get(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } }))
+      .pipe(
+        Effect.mapError((cause) =>
+          fail(`cannot be reached: ${cause.message}`, "check the network, or give a file", cause)
+        ),
+        Effect.flatMap((response) =>
+          response.status === 200
+            ? Effect.succeed(response)
+            : Effect.fail(fail(`${url}: status ${response.status}`, remedies[response.status] ?? "try again later"))
+        )
       )
-    )
   const json = <S extends Schema.Top & { readonly DecodingServices: never }>(url: string, schema: S) =>
     request(url).pipe(
       Effect.flatMap((response) => response.text),
       Effect.flatMap((text) => Schema.decodeUnknownEffect(schema)(text)),
-      Effect.mapError((cause) => cause instanceof PromptError ? cause : fail(`${url}: not what the Hub answers`, "check HF_ENDPOINT", cause))
+      Effect.mapError((cause) =>
+        cause instanceof PromptError ? cause : fail(`${url}: not what the Hub answers`, "check HF_ENDPOINT", cause)
+      )
     )
 
-  const wanted = (file: string) => (only === undefined ? endings.some((ending) => file.endsWith(ending)) : file === only)
+  const wanted = (file: string) =>
+    only === undefined ? endings.some((ending) => file.endsWith(ending)) : file === only
   const pointer = path.join(home, `${revision}.json`)
   const Listing = Schema.Struct({ sha: Schema.String, files: Schema.Array(File) })
-  const listing = process.env["HF_HUB_OFFLINE"] === "1"
-    ? yield* fs.readFileString(pointer).pipe(
-      Effect.flatMap(Schema.decodeUnknownEffect(Schema.fromJsonString(Listing))),
-      Effect.mapError((cause) => fail("has not been downloaded, and HF_HUB_OFFLINE is set", "unset it once", cause))
-    )
-    : yield* Effect.gen(function*() {
-      const { sha } = yield* json(`${endpoint}/api/datasets/${name}/revision/${revision}`, Revision)
-      const files = yield* json(`${endpoint}/api/datasets/${name}/tree/${sha}?recursive=true`, Files)
-      const found = { sha, files: files.filter(({ type }) => type === "file") }
-      yield* fs.makeDirectory(home, { recursive: true }).pipe(Effect.mapError(local))
-      yield* fs.writeFileString(pointer, JSON.stringify(found)).pipe(Effect.mapError(local))
-      return found
-    })
+  const listing =
+    process.env["HF_HUB_OFFLINE"] === "1"
+      ? yield* fs.readFileString(pointer).pipe(
+          Effect.flatMap(Schema.decodeUnknownEffect(Schema.fromJsonString(Listing))),
+          Effect.mapError((cause) => fail("has not been downloaded, and HF_HUB_OFFLINE is set", "unset it once", cause))
+        )
+      : yield* Effect.gen(function*() {
+          const { sha } = yield* json(`${endpoint}/api/datasets/${name}/revision/${revision}`, Revision)
+          const files = yield* json(`${endpoint}/api/datasets/${name}/tree/${sha}?recursive=true`, Files)
+          const found = { sha, files: files.filter(({ type }) => type === "file") }
+          yield* fs.makeDirectory(home, { recursive: true }).pipe(Effect.mapError(local))
+          yield* fs.writeFileString(pointer, JSON.stringify(found)).pipe(Effect.mapError(local))
+          return found
+        })
   const files = listing.files.filter((file) => wanted(file.path)).toSorted((a, b) => (a.path < b.path ? -1 : 1))
   if (files.length === 0) {
     const endsWith = only ?? `a file that ends with ${endings.join(", ")}`
-    return yield* fail(`has no ${endsWith}`, `it has ${listing.files.slice(0, 8).map((file) => file.path).join(", ") || "no files"}; name one`)
+    return yield* fail(
+      `has no ${endsWith}`,
+      `it has ${
+        listing.files
+          .slice(0, 8)
+          .map((file) => file.path)
+          .join(", ") || "no files"
+      }; name one`
+    )
   }
 
   const download = Effect.fnUntraced(function*(file: typeof File.Type) {
@@ -83,17 +110,22 @@ export const fetchDataset = Effect.fn("fetchDataset")(function*(source: string, 
     yield* request(url).pipe(
       Effect.flatMap((response) =>
         response.stream.pipe(
-          Stream.mapError((cause) => fail(`${url}: broke off: ${cause.message}`, "start again; finished files are kept", cause)),
+          Stream.mapError((cause) =>
+            fail(`${url}: broke off: ${cause.message}`, "start again; finished files are kept", cause)
+          ),
           Stream.run(fs.sink(part))
         )
       ),
-      Effect.mapError((cause) => cause instanceof PromptError ? cause : local(cause)),
+      Effect.mapError((cause) => (cause instanceof PromptError ? cause : local(cause))),
       Effect.onError(() => fs.remove(part, { force: true }).pipe(Effect.ignore))
     )
     const { size } = yield* fs.stat(part).pipe(Effect.mapError(local))
     if (file.size !== undefined && Number(size) !== file.size) {
       yield* fs.remove(part).pipe(Effect.mapError(local))
-      return yield* fail(`${url}: ${size} bytes came, ${file.size} were announced`, "start again; finished files are kept")
+      return yield* fail(
+        `${url}: ${size} bytes came, ${file.size} were announced`,
+        "start again; finished files are kept"
+      )
     }
     yield* fs.rename(part, target).pipe(Effect.mapError(local))
     return target

@@ -3,7 +3,10 @@ import { Effect, Stream } from "effect"
 import * as zlib from "node:zlib"
 import { PromptError } from "../PromptError.ts"
 
-/** Integers of 64 bits as numbers where they are safe, as decimal text where not; dates as ISO text; absent values as null. */
+/**
+ * Integers of 64 bits as numbers where they are safe, as decimal text where not; dates as ISO text; absent values as
+ * null.
+ */
 const plain = (value: unknown): unknown => {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
   if (value instanceof Date) return value.toISOString()
@@ -37,21 +40,22 @@ export const parquetRecords = (path: string): Stream.Stream<unknown, PromptError
           cause
         })
     })
-  return Stream.unwrap(attempt(async () => {
-    const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet")
-    const file = await asyncBufferFromFile(path)
-    const metadata = await parquetMetadataAsync(file)
-    let from = 0
-    const groups = metadata.row_groups.map(({ num_rows }) => {
-      const rowStart = from
-      from += Number(num_rows)
-      return { rowStart, rowEnd: from }
+  return Stream.unwrap(
+    attempt(async () => {
+      const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet")
+      const file = await asyncBufferFromFile(path)
+      const metadata = await parquetMetadataAsync(file)
+      let from = 0
+      const groups = metadata.row_groups.map(({ num_rows }) => {
+        const rowStart = from
+        from += Number(num_rows)
+        return { rowStart, rowEnd: from }
+      })
+      return Stream.fromIterable(groups).pipe(
+        Stream.mapEffect((rows) => attempt(() => parquetReadObjects({ file, metadata, compressors, ...rows }))),
+        Stream.flatMap((rows) => Stream.fromIterable(rows)),
+        Stream.map(plain)
+      )
     })
-    return Stream.fromIterable(groups).pipe(
-      Stream.mapEffect((rows) => attempt(() => parquetReadObjects({ file, metadata, compressors, ...rows }))),
-      Stream.flatMap((rows) => Stream.fromIterable(rows)),
-      Stream.map(plain)
-    )
-  }))
+  )
 }
-

@@ -1,4 +1,5 @@
-// Datasets as streams of plain objects, whatever holds them: JSON lines, one JSON array, Parquet, or a dataset of the Hub.
+// Datasets as streams of plain objects, whatever holds them: JSON lines, one JSON array, Parquet, or a dataset of the
+// Hub.
 import { Effect, FileSystem, Path, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { readSize } from "../Dataset.ts"
@@ -35,26 +36,42 @@ const record = (path: string, line: number, value: unknown): Effect.Effect<DataR
     : Effect.fail(fault(path, line, "not an object", "give each record as an object of named fields"))
 
 const jsonLines = (path: string): Records =>
-  Stream.unwrap(Effect.map(FileSystem.FileSystem, (fs) =>
-    fs.stream(path, { chunkSize: readSize }).pipe(
-      Stream.mapError((cause) => fault(path, undefined, `cannot be read: ${cause.message}`, "check the path and its rights", cause)),
-      Stream.decodeText(),
-      Stream.splitLines,
-      Stream.zipWithIndex,
-      Stream.filter(([text]) => text.trim() !== ""),
-      Stream.mapEffect(([text, index]) => parse(path, index + 1, text).pipe(Effect.flatMap((value) => record(path, index + 1, value))))
-    )))
+  Stream.unwrap(
+    Effect.map(FileSystem.FileSystem, (fs) =>
+      fs.stream(path, { chunkSize: readSize }).pipe(
+        Stream.mapError((cause) =>
+          fault(path, undefined, `cannot be read: ${cause.message}`, "check the path and its rights", cause)
+        ),
+        Stream.decodeText(),
+        Stream.splitLines,
+        Stream.zipWithIndex,
+        Stream.filter(([text]) => text.trim() !== ""),
+        Stream.mapEffect(([text, index]) =>
+          parse(path, index + 1, text).pipe(Effect.flatMap((value) => record(path, index + 1, value)))
+        )
+      )
+    )
+  )
 
 const jsonArray = (path: string): Records =>
-  Stream.unwrap(Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const text = yield* fs.readFileString(path).pipe(
-      Effect.mapError((cause) => fault(path, undefined, `cannot be read: ${cause.message}`, "check the path and its rights", cause))
-    )
-    const value = yield* parse(path, 1, text)
-    const items = Array.isArray(value) ? value as ReadonlyArray<unknown> : [value]
-    return Stream.fromIterable(items).pipe(Stream.zipWithIndex, Stream.mapEffect(([item, index]) => record(path, index + 1, item)))
-  }))
+  Stream.unwrap(
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const text = yield* fs
+        .readFileString(path)
+        .pipe(
+          Effect.mapError((cause) =>
+            fault(path, undefined, `cannot be read: ${cause.message}`, "check the path and its rights", cause)
+          )
+        )
+      const value = yield* parse(path, 1, text)
+      const items = Array.isArray(value) ? (value as ReadonlyArray<unknown>) : [value]
+      return Stream.fromIterable(items).pipe(
+        Stream.zipWithIndex,
+        Stream.mapEffect(([item, index]) => record(path, index + 1, item))
+      )
+    })
+  )
 
 const readers: Readonly<Record<string, (path: string) => Records>> = {
   ".jsonl": jsonLines,
@@ -79,12 +96,21 @@ export const readRecords = (
   cache: string
 ): Stream.Stream<DataRecord, PromptError, FileSystem.FileSystem | Path.Path | HttpClient.HttpClient> => {
   if (isHubName(source)) {
-    return Stream.unwrap(fetchDataset(source, cache, readable).pipe(
-      Effect.map((paths) => Stream.fromIterable(paths).pipe(Stream.flatMap((path) => readRecords(path, cache))))
-    ))
+    return Stream.unwrap(
+      fetchDataset(source, cache, readable).pipe(
+        Effect.map((paths) => Stream.fromIterable(paths).pipe(Stream.flatMap((path) => readRecords(path, cache))))
+      )
+    )
   }
   const ending = Object.keys(readers).find((ending) => source.endsWith(ending))
   return ending === undefined
-    ? Stream.fail(fault(source, undefined, "is no dataset that can be read", `give a file that ends with ${readable.join(", ")}, or hub:owner/name`))
+    ? Stream.fail(
+        fault(
+          source,
+          undefined,
+          "is no dataset that can be read",
+          `give a file that ends with ${readable.join(", ")}, or hub:owner/name`
+        )
+      )
     : readers[ending]!(source)
 }

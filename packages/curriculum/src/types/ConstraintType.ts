@@ -1,5 +1,5 @@
-// A kind of constraint: what its parameters may be, how people ask for it, and what it does not go with. The taxonomy is a
-// table of them by id; a user's own type is one more entry.
+// A kind of constraint: what its parameters may be, how people ask for it, and what it does not go with. The taxonomy
+// is a table of them by id; a user's own type is one more entry.
 import type { Kwargs } from "../PromptRow.ts"
 import type { Random } from "../Random.ts"
 import type { Seed } from "../Seed.ts"
@@ -12,8 +12,8 @@ export interface ConstraintType {
   /** At least six ways to say it, each a sentence without its final stop that states every parameter. */
   readonly phrasings: (kwargs: Kwargs) => ReadonlyArray<string>
   /**
-   * Ids of types that it must not stand beside, in either order; an id that ends with ":" is every type whose id begins with
-   * it. What verifiers know of conflicts is theirs and is not repeated here.
+   * Ids of types that it must not stand beside, in either order; an id that ends with ":" is every type whose id begins
+   * with it. What verifiers know of conflicts is theirs and is not repeated here.
    */
   readonly conflicts?: ReadonlyArray<string>
 }

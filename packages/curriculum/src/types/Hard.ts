@@ -1,11 +1,19 @@
-// The 25 constraint types of IFEval's registry, with the parameter ranges of the authors' generator (arXiv 2508.02150 and its
-// code). The phrasings say what the checker checks: "exactly" where it is exact, the relation as it is and not its reverse.
+// The 25 constraint types of IFEval's registry, with the parameter ranges of the authors' generator (arXiv 2508.02150
+// and its code). The phrasings say what the checker checks: "exactly" where it is exact, the relation as it is and not
+// its reverse.
 import type { Random } from "../Random.ts"
 import type { Seed } from "../Seed.ts"
 import type { Taxonomy } from "./ConstraintType.ts"
 import { hardFormatTypes } from "./HardFormat.ts"
 import {
-  commonWords, contentWords, dispensableWords, endPhrases, frequentLetters, languages, openingWords, rareLetters
+  commonWords,
+  contentWords,
+  dispensableWords,
+  endPhrases,
+  frequentLetters,
+  languages,
+  openingWords,
+  rareLetters
 } from "./Vocabulary.ts"
 import { between, counted, ordinal, quoted } from "./Wording.ts"
 
@@ -20,7 +28,7 @@ const atLeast = (random: Random, probability: number): "at least" | "less than" 
 
 const isAtLeast = (relation: unknown): boolean => relation === "at least"
 
-const times = (count: unknown): string => Number(count) === 1 ? "once" : `${count} times`
+const times = (count: unknown): string => (Number(count) === 1 ? "once" : `${count} times`)
 
 export const hardTypes: Taxonomy = {
   "keywords:existence": {
@@ -49,27 +57,31 @@ export const hardTypes: Taxonomy = {
     phrasings: ({ frequency: n, keyword, relation }) =>
       isAtLeast(relation)
         ? [
-          `Use the word "${keyword}" at least ${times(n)}`,
-          `The word "${keyword}" has to occur ${n} times or more`,
-          `Write "${keyword}" no fewer than ${times(n)}`,
-          `Let "${keyword}" come up at least ${times(n)}`,
-          `Mention "${keyword}" a minimum of ${times(n)}`,
-          `Repeat "${keyword}" until it has been used ${n} or more times`
-        ]
+            `Use the word "${keyword}" at least ${times(n)}`,
+            `The word "${keyword}" has to occur ${n} times or more`,
+            `Write "${keyword}" no fewer than ${times(n)}`,
+            `Let "${keyword}" come up at least ${times(n)}`,
+            `Mention "${keyword}" a minimum of ${times(n)}`,
+            `Repeat "${keyword}" until it has been used ${n} or more times`
+          ]
         : [
-          `Use the word "${keyword}" fewer than ${times(n)}`,
-          `The word "${keyword}" must occur less than ${times(n)}`,
-          `Let "${keyword}" come up fewer than ${times(n)}`,
-          `Keep the uses of "${keyword}" below ${n}`,
-          `Write "${keyword}" less than ${times(n)}`,
-          `The number of times that you use "${keyword}" has to stay under ${n}`
-        ]
+            `Use the word "${keyword}" fewer than ${times(n)}`,
+            `The word "${keyword}" must occur less than ${times(n)}`,
+            `Let "${keyword}" come up fewer than ${times(n)}`,
+            `Keep the uses of "${keyword}" below ${n}`,
+            `Write "${keyword}" less than ${times(n)}`,
+            `The number of times that you use "${keyword}" has to stay under ${n}`
+          ]
   },
   "keywords:forbidden_words": {
     description: "Certain words must not occur in the answer.",
     sample: (random, seed) => {
       const own = new Set(contentWords(seed))
-      return { forbidden_words: random.shuffle(dispensableWords.filter((word) => !own.has(word))).slice(0, between(random, 1, 3)) }
+      return {
+        forbidden_words: random
+          .shuffle(dispensableWords.filter((word) => !own.has(word)))
+          .slice(0, between(random, 1, 3))
+      }
     },
     phrasings: ({ forbidden_words }) => {
       const list = quoted(forbidden_words, "or")
@@ -96,21 +108,21 @@ export const hardTypes: Taxonomy = {
     phrasings: ({ let_frequency: n, let_relation, letter }) =>
       isAtLeast(let_relation)
         ? [
-          `The letter "${letter}" has to occur at least ${times(n)}`,
-          `Use the letter "${letter}" ${n} times or more`,
-          `Let there be no fewer than ${n} of the letter "${letter}"`,
-          `Write at least ${n} times the letter "${letter}"`,
-          `Have a minimum of ${n} of the letter "${letter}" in the text`,
-          `Your answer needs ${n} or more of the letter "${letter}"`
-        ]
+            `The letter "${letter}" has to occur at least ${times(n)}`,
+            `Use the letter "${letter}" ${n} times or more`,
+            `Let there be no fewer than ${n} of the letter "${letter}"`,
+            `Write at least ${n} times the letter "${letter}"`,
+            `Have a minimum of ${n} of the letter "${letter}" in the text`,
+            `Your answer needs ${n} or more of the letter "${letter}"`
+          ]
         : [
-          `The letter "${letter}" has to occur fewer than ${times(n)}`,
-          `Use the letter "${letter}" less than ${times(n)}`,
-          `Keep the number of times that the letter "${letter}" occurs below ${n}`,
-          `Write fewer than ${n} of the letter "${letter}"`,
-          `There must be less than ${n} of the letter "${letter}" in the text`,
-          `Let the count of the letter "${letter}" stay under ${n}`
-        ],
+            `The letter "${letter}" has to occur fewer than ${times(n)}`,
+            `Use the letter "${letter}" less than ${times(n)}`,
+            `Keep the number of times that the letter "${letter}" occurs below ${n}`,
+            `Write fewer than ${n} of the letter "${letter}"`,
+            `There must be less than ${n} of the letter "${letter}" in the text`,
+            `Let the count of the letter "${letter}" stay under ${n}`
+          ],
     conflicts: ["language:response_language"]
   },
   "language:response_language": {
@@ -127,7 +139,12 @@ export const hardTypes: Taxonomy = {
         `Reply in ${name} from the first word to the last`
       ]
     },
-    conflicts: ["detectable_content:postscript", "startend:end_checker", "detectable_format:constrained_response", "combination:repeat_prompt"]
+    conflicts: [
+      "detectable_content:postscript",
+      "startend:end_checker",
+      "detectable_format:constrained_response",
+      "combination:repeat_prompt"
+    ]
   },
   "length_constraints:number_sentences": {
     description: "The answer has at least, or fewer than, a number of sentences.",
@@ -135,21 +152,21 @@ export const hardTypes: Taxonomy = {
     phrasings: ({ num_sentences: n, relation }) =>
       isAtLeast(relation)
         ? [
-          `Write at least ${n} sentences`,
-          `Use ${n} sentences or more`,
-          `The answer should have no fewer than ${n} sentences`,
-          `Let the text run to ${n} or more sentences`,
-          `Give me a minimum of ${n} sentences`,
-          `Do not stop before there are at least ${n} sentences`
-        ]
+            `Write at least ${n} sentences`,
+            `Use ${n} sentences or more`,
+            `The answer should have no fewer than ${n} sentences`,
+            `Let the text run to ${n} or more sentences`,
+            `Give me a minimum of ${n} sentences`,
+            `Do not stop before there are at least ${n} sentences`
+          ]
         : [
-          `Write fewer than ${n} sentences`,
-          `Use less than ${n} sentences`,
-          `Stay under ${n} sentences`,
-          `Keep the number of sentences below ${n}`,
-          `The answer must have fewer than ${n} sentences`,
-          `Finish in fewer than ${n} sentences`
-        ]
+            `Write fewer than ${n} sentences`,
+            `Use less than ${n} sentences`,
+            `Stay under ${n} sentences`,
+            `Keep the number of sentences below ${n}`,
+            `The answer must have fewer than ${n} sentences`,
+            `Finish in fewer than ${n} sentences`
+          ]
   },
   "length_constraints:number_words": {
     description: "The answer has at least, or fewer than, a number of words.",
@@ -160,21 +177,21 @@ export const hardTypes: Taxonomy = {
     phrasings: ({ num_words: n, relation }) =>
       isAtLeast(relation)
         ? [
-          `Write at least ${n} words`,
-          `Use ${n} words or more`,
-          `The answer should have no fewer than ${n} words`,
-          `Let the text run to ${n} or more words`,
-          `Give me a minimum of ${n} words`,
-          `Do not write an answer shorter than ${n} words`
-        ]
+            `Write at least ${n} words`,
+            `Use ${n} words or more`,
+            `The answer should have no fewer than ${n} words`,
+            `Let the text run to ${n} or more words`,
+            `Give me a minimum of ${n} words`,
+            `Do not write an answer shorter than ${n} words`
+          ]
         : [
-          `Write fewer than ${n} words`,
-          `Use less than ${n} words`,
-          `Stay under ${n} words`,
-          `Keep the number of words below ${n}`,
-          `The answer must be shorter than ${n} words`,
-          `Say it all in fewer than ${n} words`
-        ]
+            `Write fewer than ${n} words`,
+            `Use less than ${n} words`,
+            `Stay under ${n} words`,
+            `Keep the number of words below ${n}`,
+            `The answer must be shorter than ${n} words`,
+            `Say it all in fewer than ${n} words`
+          ]
   },
   "length_constraints:number_paragraphs": {
     description: "The answer has exactly a number of paragraphs, separated by ***.",
@@ -189,10 +206,15 @@ export const hardTypes: Taxonomy = {
     ]
   },
   "length_constraints:nth_paragraph_first_word": {
-    description: "The answer has exactly a number of paragraphs, separated by blank lines, and one of them begins with a given word.",
+    description:
+      "The answer has exactly a number of paragraphs, separated by blank lines, and one of them begins with a given word.",
     sample: (random) => {
       const num_paragraphs = between(random, 2, 4)
-      return { num_paragraphs, nth_paragraph: between(random, 1, num_paragraphs), first_word: random.pick(openingWords) }
+      return {
+        num_paragraphs,
+        nth_paragraph: between(random, 1, num_paragraphs),
+        first_word: random.pick(openingWords)
+      }
     },
     phrasings: ({ first_word, nth_paragraph: k, num_paragraphs: n }) => [
       `Write exactly ${n} paragraphs with a blank line between them, and begin paragraph ${k} with the word "${first_word}"`,
@@ -233,21 +255,21 @@ export const hardTypes: Taxonomy = {
     phrasings: ({ capital_frequency: n, capital_relation }) =>
       isAtLeast(capital_relation)
         ? [
-          `Write at least ${counted(n, "word")} in all capital letters`,
-          `Have ${n} or more words entirely in capitals`,
-          `Use a minimum of ${counted(n, "word")} in full capitals`,
-          `No fewer than ${counted(n, "word")} should be in capital letters throughout`,
-          `Stress at least ${counted(n, "word")} by writing them in capital letters only`,
-          `Set ${counted(n, "word")} or more in capitals from the first letter to the last`
-        ]
+            `Write at least ${counted(n, "word")} in all capital letters`,
+            `Have ${n} or more words entirely in capitals`,
+            `Use a minimum of ${counted(n, "word")} in full capitals`,
+            `No fewer than ${counted(n, "word")} should be in capital letters throughout`,
+            `Stress at least ${counted(n, "word")} by writing them in capital letters only`,
+            `Set ${counted(n, "word")} or more in capitals from the first letter to the last`
+          ]
         : [
-          `Write fewer than ${counted(n, "word")} in all capital letters`,
-          `Have less than ${counted(n, "word")} entirely in capitals`,
-          `Keep the number of words in full capitals below ${n}`,
-          `Stay under ${counted(n, "word")} that are in capital letters throughout`,
-          `Use capitals for the whole of a word fewer than ${times(n)}`,
-          `There must be fewer than ${counted(n, "word")} in capitals from the first letter to the last`
-        ],
+            `Write fewer than ${counted(n, "word")} in all capital letters`,
+            `Have less than ${counted(n, "word")} entirely in capitals`,
+            `Keep the number of words in full capitals below ${n}`,
+            `Stay under ${counted(n, "word")} that are in capital letters throughout`,
+            `Use capitals for the whole of a word fewer than ${times(n)}`,
+            `There must be fewer than ${counted(n, "word")} in capitals from the first letter to the last`
+          ],
     conflicts: ["detectable_content:postscript", "detectable_format:multiple_sections"]
   },
   "change_case:english_capital": {
@@ -288,4 +310,3 @@ export const hardTypes: Taxonomy = {
   },
   ...hardFormatTypes
 }
-

@@ -5,7 +5,8 @@ import { between, counted } from "./Wording.ts"
 /** Longest instruction that an answer is asked to repeat, in characters. */
 const repeatable = 300
 
-const yesNoQuestion = /(?:^|[.!?]\s+)(?:is|are|was|were|do|does|did|can|could|will|would|should|shall|has|have|had|may|might|must)\b[^.!?]*\?\s*$/i
+const yesNoQuestion =
+  /(?:^|[.!?]\s+)(?:is|are|was|were|do|does|did|can|could|will|would|should|shall|has|have|had|may|might|must)\b[^.!?]*\?\s*$/i
 
 export const hardFormatTypes: Taxonomy = {
   "detectable_content:number_placeholders": {
@@ -46,7 +47,7 @@ export const hardFormatTypes: Taxonomy = {
   },
   "detectable_format:constrained_response": {
     description: "The answer contains one of three fixed sentences: My answer is yes, no or maybe.",
-    sample: (_, { instruction }) => yesNoQuestion.test(instruction) ? {} : undefined,
+    sample: (_, { instruction }) => (yesNoQuestion.test(instruction) ? {} : undefined),
     phrasings: () => [
       "Include one of these sentences: \"My answer is yes.\", \"My answer is no.\", \"My answer is maybe.\"",
       "Give your verdict in exactly one of these forms: \"My answer is yes.\" or \"My answer is no.\" or \"My answer is maybe.\"",
@@ -70,7 +71,10 @@ export const hardFormatTypes: Taxonomy = {
   },
   "detectable_format:multiple_sections": {
     description: "The answer has at least a number of sections, each opened by a word and its number.",
-    sample: (random) => ({ section_spliter: random.pick(["Section", "SECTION", "Part", "Chapter"]), num_sections: between(random, 3, 5) }),
+    sample: (random) => ({
+      section_spliter: random.pick(["Section", "SECTION", "Part", "Chapter"]),
+      num_sections: between(random, 3, 5)
+    }),
     phrasings: ({ num_sections: n, section_spliter: word }) => [
       `Divide the answer into at least ${n} sections and begin each with ${word} and its number, as in "${word} 1"`,
       `Write ${n} or more sections, headed "${word} 1", "${word} 2" and so on`,
@@ -120,7 +124,9 @@ export const hardFormatTypes: Taxonomy = {
     description: "The answer first repeats the instruction, then answers it.",
     // What a repeated text rules out is known for ASCII alone.
     sample: (_, { instruction }) =>
-      instruction.length <= repeatable && /^[\t\n\r\x20-\x7e]+$/.test(instruction) ? { prompt_to_repeat: instruction } : undefined,
+      instruction.length <= repeatable && /^[\t\n\r\x20-\x7e]+$/.test(instruction)
+        ? { prompt_to_repeat: instruction }
+        : undefined,
     phrasings: ({ prompt_to_repeat: request }) => [
       `Before you answer, repeat this request word for word, with nothing in front of it: "${request}"`,
       `Your answer has to begin with this exact text: "${request}" The answer itself follows`,

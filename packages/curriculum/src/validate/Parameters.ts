@@ -1,5 +1,5 @@
-// What a hard constraint's text has to say for the check to be fair: its number with the bound that is checked, and every
-// other parameter.
+// What a hard constraint's text has to say for the check to be fair: its number with the bound that is checked, and
+// every other parameter.
 import type { Kwargs } from "../PromptRow.ts"
 import { type Sense, senses } from "./Sense.ts"
 
@@ -35,13 +35,18 @@ export interface TextFault {
 const countFaults = (text: string, { bound, number }: Counted, kwargs: Kwargs): ReadonlyArray<TextFault> => {
   const wanted = Number(kwargs[number])
   const checked = typeof bound === "string" ? bound : kwargs[bound.relation]
-  const said = senses(text).filter(({ value }) => value === wanted).map(({ sense }) => sense)
+  const said = senses(text)
+    .filter(({ value }) => value === wanted)
+    .map(({ sense }) => sense)
   const bounds = [...new Set(said.filter((sense) => sense !== "number"))]
   const [first, second] = bounds
-  if (second !== undefined) return [{ kind: "contradictory", message: `says "${first} ${wanted}" and "${second} ${wanted}" at once` }]
+  if (second !== undefined)
+    return [{ kind: "contradictory", message: `says "${first} ${wanted}" and "${second} ${wanted}" at once` }]
   if (first === undefined) {
     if (said.length === 0) return [{ kind: "parameter", message: `does not say ${number}, ${wanted}` }]
-    return checked === "less than" ? [{ kind: "relation", message: `says ${wanted} without a bound, but less than ${wanted} is checked` }] : []
+    return checked === "less than"
+      ? [{ kind: "relation", message: `says ${wanted} without a bound, but less than ${wanted} is checked` }]
+      : []
   }
   // Who writes exactly as many as asked for also writes at least as many.
   return first === checked || (first === "exactly" && checked === "at least")
@@ -52,9 +57,18 @@ const countFaults = (text: string, { bound, number }: Counted, kwargs: Kwargs): 
 const ordinals = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" })
 /** Names that people use beside those of the Unicode locale data. */
-const otherNames: Readonly<Record<string, string>> = { bn: "Bengali", pa: "Panjabi", fa: "Farsi", tl: "Tagalog", no: "Norwegian", zh: "Mandarin" }
+const otherNames: Readonly<Record<string, string>> = {
+  bn: "Bengali",
+  pa: "Panjabi",
+  fa: "Farsi",
+  tl: "Tagalog",
+  no: "Norwegian",
+  zh: "Mandarin"
+}
 
-/** Ways in which a parameter may stand in the text; one of each list is enough. Numbers of counts are looked at apart. */
+/**
+ * Ways in which a parameter may stand in the text; one of each list is enough. Numbers of counts are looked at apart.
+ */
 const stated: Readonly<Record<string, (kwargs: Kwargs) => ReadonlyArray<ReadonlyArray<string>>>> = {
   "keywords:existence": ({ keywords }) => (keywords as ReadonlyArray<string>).map((word) => [word]),
   "keywords:frequency": ({ keyword }) => [[String(keyword)]],

@@ -1,5 +1,5 @@
-// Whether a dataset can be trained on fairly: every constraint can be checked, all of a row can be met together, and the text
-// that the model sees asks for what the check wants.
+// Whether a dataset can be trained on fairly: every constraint can be checked, all of a row can be met together, and
+// the text that the model sees asks for what the check wants.
 import { contradictions } from "@ifrl/verifiers"
 import { Result } from "effect"
 import type { DataRecord } from "../data/Records.ts"
@@ -59,10 +59,16 @@ export const examineRow = (row: PromptRow, taxonomy: Taxonomy = ours): ReadonlyA
     found.push({ kind: "invalid", constraint: id, message: problem.failure.problem })
     return false
   })
-  const hard = ids.flatMap((id, index) => usable[index] && !isSoft(id) && !isAnswer(id) ? [{ id, index }] : [])
+  const hard = ids.flatMap((id, index) => (usable[index] && !isSoft(id) && !isAnswer(id) ? [{ id, index }] : []))
   const apart = new Set<string>()
-  for (const { instructions, kind, message } of contradictions(hard.map(({ id, index }) => ({ id, kwargs: row.kwargs[index] })))) {
-    found.push({ kind: kind === "conflict" ? "conflict" : "impossible", constraint: hard[instructions[0]!]!.id, message })
+  for (const { instructions, kind, message } of contradictions(
+    hard.map(({ id, index }) => ({ id, kwargs: row.kwargs[index] }))
+  )) {
+    found.push({
+      kind: kind === "conflict" ? "conflict" : "impossible",
+      constraint: hard[instructions[0]!]!.id,
+      message
+    })
     if (kind === "conflict") apart.add(instructions.map((at) => hard[at]!.index).join())
   }
   for (const [i, a] of ids.entries()) {
@@ -72,7 +78,8 @@ export const examineRow = (row: PromptRow, taxonomy: Taxonomy = ours): ReadonlyA
       }
     }
   }
-  if (row.constraints.length < ids.length && !isReasoning(row)) found.push({ kind: "untold", message: "the row gives no texts of constraints" })
+  if (row.constraints.length < ids.length && !isReasoning(row))
+    found.push({ kind: "untold", message: "the row gives no texts of constraints" })
   for (const [index, text] of row.constraints.entries()) {
     const id = ids[index]!
     const own = usable[index] && !isSoft(id) && !isAnswer(id) ? textFaults(id, row.kwargs[index]!, text) : []
@@ -95,13 +102,15 @@ const isPrefix = (texts: ReadonlyArray<string>, of: ReadonlyArray<string>): bool
   texts.length < of.length && texts.every((text, index) => text === of[index])
 
 /** A validation under way: rows are added one by one, so that a dataset need not fit in memory. */
-export const makeValidator = (options: {
-  readonly taxonomy?: Taxonomy
-  /** Prompts that must not be trained on. */
-  readonly heldOut?: ReadonlySet<string>
-  /** Findings kept, of each kind; all are counted. */
-  readonly keep?: number
-} = {}) => {
+export const makeValidator = (
+  options: {
+    readonly taxonomy?: Taxonomy
+    /** Prompts that must not be trained on. */
+    readonly heldOut?: ReadonlySet<string>
+    /** Findings kept, of each kind; all are counted. */
+    readonly keep?: number
+  } = {}
+) => {
   const keep = options.keep ?? 1000
   const counts: Partial<Record<FaultKind, number>> = {}
   const findings: Array<Finding> = []
@@ -151,7 +160,10 @@ export const makeValidator = (options: {
     for (const { finding, parent, texts } of levels.splice(0)) {
       const whole = parents.get(parent)
       if (whole === undefined || !isPrefix(texts, whole)) {
-        const message = whole === undefined ? `its parent "${parent}" is not there` : `its constraints are not the first of its parent "${parent}"`
+        const message =
+          whole === undefined
+            ? `its parent "${parent}" is not there`
+            : `its constraints are not the first of its parent "${parent}"`
         report([{ ...finding, kind: "level", message }])
       }
     }
@@ -165,9 +177,13 @@ export const printValidation = ({ counts, faulty, findings, rows }: Validation, 
   const kinds = (Object.keys(faultKinds) as Array<FaultKind>).filter((kind) => counts[kind] !== undefined)
   const lines = kinds.flatMap((kind) => [
     `${String(counts[kind]).padStart(7)}  ${kind}: ${faultKinds[kind].says}${faultKinds[kind].fault ? "" : " (no fault)"}`,
-    ...findings.filter((finding) => finding.kind === kind).slice(0, examples).map(({ constraint, line, message, path, row }) =>
-      `         ${path}:${line}${row === undefined ? "" : ` ${row}`}${constraint === undefined ? "" : ` ${constraint}`}: ${message.slice(0, 200)}`
-    )
+    ...findings
+      .filter((finding) => finding.kind === kind)
+      .slice(0, examples)
+      .map(
+        ({ constraint, line, message, path, row }) =>
+          `         ${path}:${line}${row === undefined ? "" : ` ${row}`}${constraint === undefined ? "" : ` ${constraint}`}: ${message.slice(0, 200)}`
+      )
   ])
   return [`${rows} rows, ${faulty} with faults`, ...lines].join("\n")
 }
