@@ -64,7 +64,7 @@ const run = (...args: ReadonlyArray<string>) =>
   )
 const json = async (...args: ReadonlyArray<string>) => JSON.parse((await run(...args, "--json")).output[0]!)
 const build = (out: string, ...args: ReadonlyArray<string>) =>
-  json("build", "--out", at(out), "--seeds", at("seeds.jsonl"), "--math", at("math.jsonl"), ...args)
+  json("build", "--out", at(out), "--seeds", at("seeds.jsonl"), "--questions", at("math.jsonl"), ...args)
 
 describe("ifrl curriculum", () => {
   test("build makes a folder that stats, validate and show read", async () => {

@@ -24,7 +24,7 @@ export const BuildConfig = Schema.Struct({
     [],
     "Seed instructions: files (.jsonl, .json, .parquet) or hub:owner/name."
   ),
-  math: field(
+  questions: field(
     Schema.Array(Schema.String),
     [],
     "Questions with an answer, files or hub:owner/name; those with options are choices."
@@ -143,10 +143,10 @@ export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: Bu
       remedy: "use an id of the taxonomy"
     })
   }
-  const { math, seeds: names, ...rest } = config
+  const { questions: asked, seeds: names, ...rest } = config
   const read = { cache: options.cache, maxCharacters: config.maxCharacters }
   const seeds = yield* readSeeds(names, read)
-  const questions = yield* readQuestions(math, read)
+  const questions = yield* readQuestions(asked, read)
   const first = <A>(items: ReadonlyArray<A>, most: number) => (most > 0 ? items.slice(0, most) : items)
   const units: ReadonlyArray<Unit> = [
     ...first(seeds.items, config.maxSeeds).map((seed) => ({ id: seed.id, seed })),
@@ -155,7 +155,7 @@ export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: Bu
   if (units.length === 0) {
     return yield* new PromptError({
       problem: "there are no seeds and no questions to build from",
-      remedy: "name files in `seeds` (instruction, or prompt, in each record) or in `math` (question and answer)"
+      remedy: "name files in `seeds` (instruction, or prompt, in each record) or in `questions` (question and answer)"
     })
   }
   const sources = [...seeds.reports, ...questions.reports]

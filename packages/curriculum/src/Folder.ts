@@ -99,12 +99,28 @@ export const readManifest = Effect.fn("readManifest")(function*(folder: string) 
 
 const parts = { rows: files.rows, heldOut: files.heldOut } as const
 
+/** Compares a part of a folder with what the manifest says of it, and gives its path. */
+const checkPart = Effect.fnUntraced(function*(folder: string, part: keyof typeof parts, wanted: typeof FileInfo.Type) {
+  const { join } = yield* Path.Path
+  const path = join(folder, parts[part])
+  if ((yield* digestFile(path)).sha256 === wanted.sha256) return path
+  return yield* new PromptError({
+    path,
+    problem: "is not the file that was built: its SHA-256 differs from curriculum.json",
+    remedy: "build the curriculum again"
+  })
+})
+
+/** Compares all files of a finished curriculum with its manifest. */
+export const checkCurriculum = Effect.fn("checkCurriculum")(function*(folder: string) {
+  const { heldOut, rows } = yield* readManifest(folder)
+  yield* checkPart(folder, "rows", rows)
+  if (heldOut !== undefined) yield* checkPart(folder, "heldOut", heldOut)
+})
+
 /** The rows of a built curriculum, or those that it holds out, after comparing the file with the manifest. */
 export const loadCurriculum = Effect.fn("loadCurriculum")(function*(folder: string, part: keyof typeof parts) {
-  const { join } = yield* Path.Path
-  const manifest = yield* readManifest(folder)
-  const path = join(folder, parts[part])
-  const wanted = manifest[part]
+  const wanted = (yield* readManifest(folder))[part]
   if (wanted === undefined) {
     return yield* new PromptError({
       path: folder,
@@ -112,15 +128,7 @@ export const loadCurriculum = Effect.fn("loadCurriculum")(function*(folder: stri
       remedy: "build it with a heldOut share, or name other held-out prompts"
     })
   }
-  const found = yield* digestFile(path)
-  if (found.sha256 !== wanted.sha256) {
-    return yield* new PromptError({
-      path,
-      problem: "is not the file that was built: its SHA-256 differs from curriculum.json",
-      remedy: "build the curriculum again"
-    })
-  }
-  return yield* loadPrompts(path)
+  return yield* loadPrompts(yield* checkPart(folder, part, wanted))
 })
 
 const counters = Schema.Record(Schema.String, Schema.Int)

@@ -117,7 +117,7 @@ export const makeSchedule = (
   }
   if (questions.length === 0 && (config.reasoning ?? 0) > 0) {
     const problem = `${config.reasoning} of the prompts are to be reasoning rows, and the dataset has none`
-    return Result.fail(new PromptError({ problem, remedy: "build it with `math`, or leave `reasoning` out" }))
+    return Result.fail(new PromptError({ problem, remedy: "build it with `questions`, or leave `reasoning` out" }))
   }
   const ratio =
     questions.length === 0 ? 0 : instructions.length === 0 ? 1 : (config.reasoning ?? questions.length / given)

@@ -1,7 +1,7 @@
 export * from "./Build.ts"
 export * from "./ChatEndpoint.ts"
 export * from "./Dataset.ts"
-export { files as curriculumFiles, isCurriculum, loadCurriculum, Manifest, readManifest } from "./Folder.ts"
+export { checkCurriculum, files as curriculumFiles, isCurriculum, loadCurriculum, Manifest, readManifest } from "./Folder.ts"
 export * from "./Import.ts"
 export * from "./Levels.ts"
 export * from "./PromptError.ts"

@@ -37,7 +37,7 @@ const math = jsonl("math.jsonl", [
   { question: "What is 6 times 7?", answer: "42" },
   { question: "Which is a fruit?", options: ["brick", "apple", "rope"], answer: "B" }
 ])
-const config = buildConfig({ seeds: [seeds], math: [math], heldOut: 0.1 })
+const config = buildConfig({ seeds: [seeds], questions: [math], heldOut: 0.1 })
 const build = (folder: string, options: Partial<BuildOptions> = {}, of = config) =>
   buildCurriculum(of, { folder, cache: newFolder(), chunk: 64, ...options })
 
@@ -197,10 +197,10 @@ describe("a build", () => {
     ["an unknown type", { seeds: [seeds], without: ["soft:nothing"] }, /no constraint type "soft:nothing"/],
     ["a file that is not there", { seeds: ["/no/such.jsonl"] }, /cannot be read/],
     ["a file of another kind", { seeds: ["/no/such.xml"] }, /no dataset/],
-    ["a question without an answer", { math: [jsonl("q.jsonl", [{ question: "Why?" }])] }, /no answer/],
+    ["a question without an answer", { questions: [jsonl("q.jsonl", [{ question: "Why?" }])] }, /no answer/],
     [
       "a choice that is none of the options",
-      { math: [jsonl("q.jsonl", [{ question: "Which?", options: ["a", "b"], answer: "c" }])] },
+      { questions: [jsonl("q.jsonl", [{ question: "Which?", options: ["a", "b"], answer: "c" }])] },
       /right option/
     ]
   ]

@@ -1,5 +1,6 @@
 // `ifrl curriculum`: build, import, look at and check datasets of instructions with constraints.
 import {
+  checkCurriculum,
   constraintsOf,
   datasetRecords,
   datasetRows,
@@ -76,8 +77,8 @@ const validate = Command.make(
     Effect.gen(function*() {
       const began = performance.now()
       const validator = makeValidator({ heldOut: yield* heldOutPrompts(dataset, heldOut, cache) })
-      // A finished curriculum is also held against its manifest.
-      if (yield* isCurriculum(dataset)) yield* readManifest(dataset)
+      // A curriculum is also held against its manifest.
+      if (yield* isCurriculum(dataset)) yield* checkCurriculum(dataset)
       yield* datasetRecords(dataset, cache).pipe(
         Stream.runForEach((record) => Effect.sync(() => validator.add(record)))
       )

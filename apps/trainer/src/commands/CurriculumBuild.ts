@@ -60,7 +60,7 @@ export const buildFlags = {
     Flag.withDescription("Seed instructions: .jsonl, .json, .parquet or hub:owner/name; may be repeated"),
     Flag.atLeast(0)
   ),
-  math: Flag.String("math").pipe(
+  questions: Flag.String("questions").pipe(
     Flag.withMetavar("file"),
     Flag.withDescription("Questions with answers, or with options and an answer; may be repeated"),
     Flag.atLeast(0)
