@@ -12,19 +12,29 @@ const dictionary = lazy(() => {
   return { counts, longest: Math.max(...Array.from(counts.keys(), (word) => word.length)) }
 })
 
-const isVowel = (unit: string | undefined): boolean => unit !== undefined && "aeiouy".includes(unit)
+const vowels = new Set(Array.from("aeiouy", (vowel) => vowel.charCodeAt(0)))
+const isVowel = (unit: number): boolean => unit < 0x80 && vowels.has(unit)
 
 /** Groups of vowels; a final e is silent unless it follows a consonant and l. At least one. */
 const vowelGroups = (word: string): number => {
   let total = 0
-  for (let i = 0; i < word.length; i++) if (isVowel(word[i]) && !isVowel(word[i - 1])) total++
+  let inside = false
+  for (let i = 0; i < word.length; i++) {
+    const vowel = isVowel(word.charCodeAt(i))
+    if (vowel && !inside) total++
+    inside = vowel
+  }
   if (word.endsWith("e")) total--
-  if (word.endsWith("le") && word.length > 2 && !isVowel(word.at(-3))) total++
+  if (word.endsWith("le") && word.length > 2 && !isVowel(word.charCodeAt(word.length - 3))) total++
   return total === 0 ? 1 : total
 }
 
 const hasDecimal = (word: string): boolean => {
-  for (const character of word) if (isDecimal(character.codePointAt(0)!)) return true
+  for (let i = 0; i < word.length; i++) {
+    const point = word.codePointAt(i)!
+    if (isDecimal(point)) return true
+    if (point > 0xffff) i++
+  }
   return false
 }
 
