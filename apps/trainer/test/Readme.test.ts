@@ -17,6 +17,7 @@ test("the README's example is the file that runs here", async () => {
 test("the table of the README names every command", async () => {
   const { cli } = await import("../src/Cli.ts")
   const commands = cli.subcommands.flatMap((group) => group.commands.map((command) => command.name))
-  const named = [...read("../README.md").matchAll(/^\| `ifrl (\S+)` \|/gm)].map((match) => match[1])
-  expect(named.toSorted()).toEqual(commands.toSorted())
+  // A command with subcommands has a row for each, or for some together.
+  const named = new Set([...read("../README.md").matchAll(/^\| `ifrl ([a-z]+)[^|]*\|/gm)].map((match) => match[1]))
+  expect([...named].toSorted()).toEqual(commands.toSorted())
 })

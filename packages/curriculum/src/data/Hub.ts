@@ -51,6 +51,7 @@ export const fetchDataset = Effect.fn("fetchDataset")(function*(
     client
       .execute(HttpClientRequest.get(url, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } }))
       .pipe(
+        Effect.timeout("60 seconds"),
         Effect.mapError((cause) =>
           fail(`cannot be reached: ${cause.message}`, "check the network, or give a file", cause)
         ),
