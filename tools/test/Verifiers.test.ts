@@ -11,6 +11,7 @@ const report = {
   hardware: { cpu: "a cpu", cores: 2, memoryGB: 24, platform: "linux-x64" },
   versions: { node: "v20", nltk: "3.9.1" },
   rows: 2,
+  load: [0.5, 1] as const,
   ours: [pass(1, 1), pass(0.01, 0.01), pass(0.02, 0.02)],
   peer: [pass(2, 2), pass(1, 0.5), pass(1, 0.5, "31")],
   hostile: [{ id: "x:a", milliseconds: 3, piece: "|\n" }, { id: "x:b", milliseconds: 42, piece: "a" }]

@@ -22,6 +22,8 @@ export interface Report {
   readonly hardware: ReturnType<typeof hardware>
   readonly versions: Readonly<Record<string, unknown>>
   readonly rows: number
+  /** Processes that wanted a core besides, over the last minute, before and after. */
+  readonly load: readonly [before: number, after: number]
   readonly ours: ReadonlyArray<Pass>
   readonly peer: ReadonlyArray<Pass>
   readonly hostile: ReadonlyArray<Hostile>
@@ -59,7 +61,8 @@ export const markdown = (report: Report): string => {
 
 \`npm run bench:verifiers\` on ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.platform}. CPU seconds of one thread's work
 (user and system, the runtime's own threads included), a first pass, a warm-up and ${ours.length - 1} passes of each side in turn, in one go. A pass is ${rows} instructions with their public
-responses (IFEval by GPT-4 and Llama-3.1-8B, IFBench's sample), each judged strictly and loosely.
+responses (IFEval by GPT-4 and Llama-3.1-8B, IFBench's sample), each judged strictly and loosely. Load average of the machine before and after:
+${report.load.map((load) => load.toFixed(1)).join(", ")}.
 
 | | ours, CPU s | Python, CPU s | Python / ours |
 |---|---|---|---|

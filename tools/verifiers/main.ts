@@ -4,7 +4,7 @@
 // IFRL_DATA_DIR names the benchmark data (npm run data), IFRL_PYTHON the Python that has tools/verifiers/requirements.txt.
 import { prepare, VerifierError, verifiers, verify, verifyLoose } from "@ifrl/verifiers"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -106,6 +106,7 @@ const hostileOf = (id: string): Hostile => {
   return slowest
 }
 
+const loadBefore = loadavg()[0]!
 const rows = flags.only === "hostile" ? [] : readWork(process.env["IFRL_DATA_DIR"] ?? "data")
 const { ours, peer, ready } = flags.only === "hostile" ? { ours: [], peer: [], ready: {} } : await against(rows, Number(flags.passes))
 const hostile = flags.only === "python" ? [] : Object.keys(verifiers).map(hostileOf)
@@ -118,6 +119,7 @@ if (ours.length > 0) {
     hardware: machine,
     versions: { node: process.version, ...ready },
     rows: rows.length,
+    load: [loadBefore, loadavg()[0]!] as const,
     ours,
     peer,
     hostile

@@ -2,7 +2,7 @@
 // transforms them to a value and relates that to a target; `all` joins constraints, each with a target of its own.
 import type { Field } from "../Kwargs.ts"
 import { kwargs } from "../Kwargs.ts"
-import { isSpace, length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
+import { isPunctuation, isSpace, length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
 import { eachSentence } from "../text/Punkt.ts"
 import { Tokenizer } from "../text/Treebank.ts"
 import { type Units, unitsOf } from "../text/Units.ts"
@@ -42,6 +42,10 @@ export type CollieValue = string | number | null | ReadonlyArray<CollieValue>
 /** A part of the text, so that its own parts are found without copying it. */
 type Range = readonly [start: number, end: number]
 
+/** A word without periods at its ends, which few words have. Words have no whitespace there. */
+const bare = (word: string): string =>
+  word.startsWith(".") || word.endsWith(".") ? stripChars(word, ".") : word
+
 /** A text split into units, each stripped of whitespace and then of periods. */
 class Source {
   readonly text: string
@@ -53,7 +57,7 @@ class Source {
     this.text = text
     this.#units = unitsOf(text)
     this.#tokenizer = new Tokenizer(text, this.#units, (word) => {
-      if (!PUNCTUATION.includes(word)) this.#words.push(stripChars(strip(word), "."))
+      if (!isPunctuation(word.charCodeAt(0)) || !PUNCTUATION.includes(word)) this.#words.push(bare(word))
       return true
     })
   }
