@@ -173,7 +173,7 @@ test("the policy writes soft constraints, the same ones each time", async () => 
 }, 60_000)
 
 test("a build killed with SIGKILL goes on to the same bytes", async () => {
-  await writeFile(at("many.jsonl"), seeds(2000))
+  await writeFile(at("many.jsonl"), seeds(1600))
   const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
   const start = (out: string) =>
     spawn(process.execPath, [binary, "curriculum", "build", "--out", at(out), "--seeds", at("many.jsonl"), "--json"], {
