@@ -71,7 +71,14 @@ test("ifrl export: transformers.js generates the tokens and the text that ifrl g
 describe("an adapter", () => {
   const settings = ["lora.rank=4", "lora.alpha=8", "lora.targets=[q_proj, v_proj, down_proj]", "sft.rowsPerStep=4", "checkpoint.every=2"]
   const flags = [
-    ...["--model", "tiny", "--steps", "4", "--learning-rate", "0.02", "--name", "lora"],
+    "--model",
+    "tiny",
+    "--steps",
+    "4",
+    "--learning-rate",
+    "0.02",
+    "--name",
+    "lora",
     ...settings.flatMap((value) => ["--set", value])
   ]
 

@@ -24,6 +24,11 @@ export interface Environment {
   readonly env: Pointer
   /** The threads that sessions share unless they ask for others. */
   readonly pool: Pool
+  /**
+   * Whether the process has that pool. It has none if other code made ONNX Runtime's environment before us, which only
+   * the first session can find out.
+   */
+  pooled: "untried" | "yes" | "no"
   /** OrtMemoryInfo of CPU memory. */
   readonly cpu: Pointer
   /** The default allocator, never released. */
@@ -52,6 +57,7 @@ export const environmentOf = (api: OrtApi, pool: Pool): Environment => {
     api,
     env: makeEnv(api, pool),
     pool,
+    pooled: "untried",
     cpu: api.get("CreateCpuMemoryInfo", arenaAllocator, defaultMemory),
     allocator: api.get("GetAllocatorWithDefaultOptions")
   }

@@ -35,16 +35,13 @@ export interface SessionContext {
 }
 
 /** OrtSessionOptions, to be released by the caller. Throws StatusError. */
-const sessionOptions = (context: SessionContext, options: SessionOptions): Pointer => {
-  const { environment, sharedArena } = context
-  const { api } = environment
+const sessionOptions = (context: SessionContext, options: SessionOptions, pooled: boolean): Pointer => {
+  const { environment: { api }, sharedArena } = context
   const pointer = api.get("CreateSessionOptions")
   try {
     api.call("SetSessionLogSeverityLevel", pointer, quiet)
-    const threads = options.threads ?? context.pool.threads
-    const shared = threads === environment.pool.threads && context.pool.spinning === environment.pool.spinning
-    if (shared) api.call("DisablePerSessionThreads", pointer)
-    else api.call("SetIntraOpNumThreads", pointer, threads)
+    if (pooled) api.call("DisablePerSessionThreads", pointer)
+    else api.call("SetIntraOpNumThreads", pointer, options.threads ?? context.pool.threads)
     api.call("SetSessionGraphOptimizationLevel", pointer, optimizations[options.optimization ?? "all"])
     api.call(options.memoryPattern === true ? "EnableMemPattern" : "DisableMemPattern", pointer)
     const config: Record<string, string> = {
@@ -106,9 +103,12 @@ class NativeSession {
 }
 
 /** Loads off the main thread. Not interruptible: ONNX Runtime has no way to stop it. */
-const load = (context: SessionContext, model: Model, name: string, options: SessionOptions) =>
+const loadWith = (context: SessionContext, model: Model, name: string, options: SessionOptions, pooled: boolean) =>
   Effect.flatMap(
-    Effect.try({ try: () => refusals(name, "session", () => sessionOptions(context, options)), catch: asRuntimeError }),
+    Effect.try({
+      try: () => refusals(name, "session", () => sessionOptions(context, options, pooled)),
+      catch: asRuntimeError
+    }),
     (native) => {
       const { environment: { api, env } } = context
       const slot = new BigUint64Array(new ArrayBuffer(8))
@@ -134,6 +134,21 @@ const load = (context: SessionContext, model: Model, name: string, options: Sess
       })
     }
   )
+
+/** Loads with the threads of the process, if these are what the session asks for, or else with its own. */
+const load = (context: SessionContext, model: Model, name: string, options: SessionOptions) =>
+  Effect.suspend(() => {
+    const { environment, pool: { spinning, threads } } = context
+    const { pool } = environment
+    const attempt = (pooled: boolean) => loadWith(context, model, name, options, pooled)
+    const fits = (options.threads ?? threads) === pool.threads && spinning === pool.spinning
+    if (!fits || environment.pooled === "no") return attempt(false)
+    if (environment.pooled === "yes") return attempt(true)
+    const settle = (pooled: "yes" | "no") => Effect.sync(() => void (environment.pooled = pooled))
+    return Effect.tap(attempt(true), settle("yes")).pipe(
+      Effect.catch(() => Effect.tap(attempt(false), settle("no")))
+    )
+  })
 
 let unnamed = 0
 

@@ -28,9 +28,9 @@ test.each([
   { title: "one process", args: ["--runInBand"] },
   { title: "two workers", args: ["--maxWorkers=2"] },
   { title: "two worker threads", args: ["--maxWorkers=2", "--workerThreads"] }
-])("three test files in $title", async ({ args }) => {
+])("four test files in $title", async ({ args }) => {
   const { code, output } = await runFixtures(...args)
-  expect(output).toMatch(/Tests: +3 passed, 3 total/)
+  expect(output).toMatch(/Tests: +4 passed, 4 total/)
   // A worker that dies shows by its signal; how soon a live one goes depends on the load of the machine.
   expect(output).not.toMatch(/SIG|MaxListeners/)
   expect(code).toBe(0)
