@@ -1,9 +1,7 @@
 // The model that a run trains: all of its weights, or an adapter beside them. What differs between the two is here, so
 // that the commands needn't ask.
-import { type Artifacts, generateArtifacts, type LossName, type LossSpec } from "@ifrl/artifacts"
 import {
   type Adapter,
-  decoderGraph,
   initializeAdapter,
   isHubId,
   loadAdapter,
@@ -22,7 +20,6 @@ import type { Config } from "./Config.ts"
 import { loraOptions } from "./Lora.ts"
 import { modelDirectory, modelOptions } from "./ModelFolder.ts"
 import type { RunFolder } from "./RunFolder.ts"
-import { maxLengthOf } from "./Session.ts"
 import { longestSequence, memoryPlan } from "./Units.ts"
 
 export interface PolicyModel {
@@ -75,21 +72,6 @@ export const loadPolicyModel = Effect.fn("loadPolicyModel")(function*(
     : yield* loadAdapter(checkpoint, model.config)
   return { model, adapter } satisfies PolicyModel
 })
-
-/** The graphs that train it. */
-export const policyArtifacts = (config: Config, { adapter, model }: PolicyModel, loss: LossName | LossSpec): Artifacts => {
-  const { betas, epsilon } = config.optimizer
-  return generateArtifacts({
-    model: decoderGraph(model.config, {
-      maxLength: maxLengthOf(config, model),
-      recompute: config.train.recompute,
-      lora: adapter?.shape
-    }),
-    loss,
-    optimizer: { beta1: betas[0], beta2: betas[1], epsilon },
-    ...(adapter !== undefined && { requiresGrad: [...adapter.parameters.keys()] })
-  })
-}
 
 /** What generation reads: the very tensors that training writes. */
 export const rolloutModel = ({ adapter, model }: PolicyModel) =>

@@ -1,7 +1,7 @@
-// The graphs that a config asks for, of a decoder: training, evaluation, optimizer and decode step.
+// The graphs that a config asks for, of a decoder: training, evaluation, optimizer and, for a folder, the decode step.
 import { type Artifacts, generateArtifacts, type LossName, type LossSpec } from "@ifrl/artifacts"
 import { objectiveLoss } from "@ifrl/grpo"
-import { type DecoderConfig, decoderGraph, decoderParameters, loraParameters, type LoraShape } from "@ifrl/models"
+import { type DecoderConfig, decoderGraph, loraParameters, type LoraShape } from "@ifrl/models"
 import { encodeModel } from "@ifrl/onnx"
 import { generateGraph } from "@ifrl/rollout"
 import type { Config } from "./Config.ts"
@@ -11,8 +11,8 @@ import { longestSequence } from "./Units.ts"
 export const policyLoss = ({ objective, rollout }: Config): LossSpec => objectiveLoss(objective, rollout.temperature)
 
 /**
- * Artifacts of `decoder` for `loss`: every parameter trained, or those of an adapter alone. Emitted from the config;
- * takes no weights.
+ * Graphs that train `decoder` for `loss`: every parameter, or those of an adapter alone. Emitted from the config; takes no
+ * weights.
  */
 export const trainingArtifacts = (
   config: Config,
@@ -20,16 +20,22 @@ export const trainingArtifacts = (
   loss: LossName | LossSpec,
   lora?: LoraShape
 ): Artifacts => {
-  const maxLength = longestSequence(config, decoder)
-  const [beta1, beta2] = config.optimizer.betas
-  const adapted = lora === undefined ? [] : loraParameters(decoder, lora)
-  const decays = new Map([...decoderParameters(decoder), ...adapted].map(({ decay, name }) => [name, decay]))
-  const artifacts = generateArtifacts({
-    model: decoderGraph(decoder, { maxLength, recompute: config.train.recompute, lora }),
+  const { optimizer: { betas: [beta1, beta2], epsilon }, train: { recompute } } = config
+  return generateArtifacts({
+    model: decoderGraph(decoder, { maxLength: longestSequence(config, decoder), recompute, lora }),
     loss,
-    optimizer: { beta1, beta2, epsilon: config.optimizer.epsilon },
-    decay: (name) => decays.get(name) === true,
-    ...(lora !== undefined && { requiresGrad: adapted.map(({ name }) => name) })
+    optimizer: { beta1, beta2, epsilon },
+    ...(lora !== undefined && { requiresGrad: loraParameters(decoder, lora).map(({ name }) => name) })
   })
-  return { ...artifacts, generate: encodeModel(generateGraph(decoder, { maxLength, lora })) }
 }
+
+/** The same with the decode step: all graphs of a folder. */
+export const folderArtifacts = (
+  config: Config,
+  decoder: DecoderConfig,
+  loss: LossName | LossSpec,
+  lora?: LoraShape
+): Artifacts => ({
+  ...trainingArtifacts(config, decoder, loss, lora),
+  generate: encodeModel(generateGraph(decoder, { maxLength: longestSequence(config, decoder), lora }))
+})

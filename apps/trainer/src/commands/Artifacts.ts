@@ -9,7 +9,7 @@ import { loraOptions } from "../Lora.ts"
 import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { baseOf } from "../PolicyModel.ts"
-import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
+import { folderArtifacts, policyLoss } from "../TrainingArtifacts.ts"
 
 const lossNames = ["objective", ...Object.keys(losses) as Array<LossName>] as const
 
@@ -42,7 +42,7 @@ export const artifacts = Command.make("artifacts", {
     const adapter = options === undefined
       ? undefined
       : yield* Effect.fromResult(initializeAdapter(decoder, options, config.train.seed))
-    const made = trainingArtifacts(config, decoder, loss === "objective" ? policyLoss(config) : loss, adapter?.shape)
+    const made = folderArtifacts(config, decoder, loss === "objective" ? policyLoss(config) : loss, adapter?.shape)
     yield* writeArtifacts(out, made)
     if (checkpoint) yield* saveModel(path.join(out, "checkpoint"), yield* loadModel(directory))
     if (checkpoint && adapter !== undefined) {

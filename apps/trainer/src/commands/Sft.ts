@@ -6,10 +6,11 @@ import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
-import { baseOf, loadPolicyModel, policyArtifacts, type PolicyModel, savePolicyModel } from "../PolicyModel.ts"
+import { baseOf, loadPolicyModel, type PolicyModel, savePolicyModel } from "../PolicyModel.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf } from "../Session.ts"
 import { conversations } from "../Source.ts"
+import { trainingArtifacts } from "../TrainingArtifacts.ts"
 import { sftUnits } from "../Units.ts"
 import { tuningColumns } from "../View.ts"
 import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
@@ -99,7 +100,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     schedule: config.schedule,
     maxGradNorm
   }
-  const artifacts = policyArtifacts(config, trained, "sft")
+  const artifacts = trainingArtifacts(config, model.config, "sft", trained.adapter?.shape)
 
   return yield* Effect.gen(function*() {
     const policy = yield* Policy

@@ -25,7 +25,7 @@ import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
 import { evaluate, type Evaluation, printEvaluations, withSoftOpinion } from "../Evaluation.ts"
 import { modelDirectory } from "../ModelFolder.ts"
-import { adoptCheckpoint, baseOf, loadPolicyModel, policyArtifacts, rolloutModel, savePolicyModel } from "../PolicyModel.ts"
+import { adoptCheckpoint, baseOf, loadPolicyModel, rolloutModel, savePolicyModel } from "../PolicyModel.ts"
 import { rewardsLayer } from "../RewardFunctions.ts"
 import { metricSinks, telemetry } from "../MetricSinks.ts"
 import { RunFolder } from "../RunFolder.ts"
@@ -33,7 +33,7 @@ import { maxLengthOf, packOf, promptEncoder } from "../Session.ts"
 import { heldOutPrompts, probePrompts, reasoningPrompts, trainingPrompts } from "../Source.ts"
 import { printSoftModel, softModelOf } from "../SoftModel.ts"
 import { answerOf } from "../Thought.ts"
-import { policyLoss } from "../TrainingArtifacts.ts"
+import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
 import { trainUnits } from "../Units.ts"
 import { policyColumns } from "../View.ts"
 import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
@@ -157,7 +157,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const schedule = { span: config.train.steps * promptsPerStep, ...config.curriculum }
 
   const { learningRate, maxGradNorm, weightDecay } = config.optimizer
-  const artifacts = policyArtifacts(config, trained, policyLoss(config))
+  const artifacts = trainingArtifacts(config, model.config, policyLoss(config), trained.adapter?.shape)
   const own = Layer.mergeAll(
     Policy.layer({
       model,
