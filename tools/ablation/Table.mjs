@@ -1,19 +1,23 @@
 // The variants of the ablation and its table.
 
+/** The paper's curriculum, every level of a prompt and the easy ones first, which the embedded default leaves out. */
+const curriculum = ["curriculum.decompose=true", "curriculum.name=progressive"]
+
 /** What is taken away from, or added to, the whole. */
 export const variants = {
-  full: { title: "full", settings: [] },
-  "no-rules": { title: "without rules", settings: ["reward.rules=false"] },
-  "no-soft": { title: "without soft rewards", settings: ["reward.soft=none"] },
-  binary: { title: "binary soft rewards", settings: ["reward.softScore=binary"] },
+  full: { title: "full", settings: curriculum },
+  "no-rules": { title: "without rules", settings: [...curriculum, "reward.rules=false"] },
+  "no-soft": { title: "without soft rewards", settings: [...curriculum, "reward.soft=none"] },
+  binary: { title: "binary soft rewards", settings: [...curriculum, "reward.softScore=binary"] },
   "no-curriculum": { title: "without curriculum", settings: ["curriculum.decompose=false", "curriculum.name=shuffled"] },
-  signals: { title: "with internal signals", settings: ["reward.selfConsistencyWeight=0.5", "reward.plausibilityWeight=0.5"] }
+  signals: { title: "with internal signals", settings: [...curriculum, "reward.selfConsistencyWeight=0.5", "reward.plausibilityWeight=0.5"] }
 }
 
 const figures = [
   ["prompt-level", "promptStrict"],
   ["instruction-level", "instructionStrict"],
   ["soft (truth)", "soft"],
+  ["soft (model)", "softModel"],
   ["format", "formatRate"],
   ["relevance", "relevance"],
   ["reasoning probe", "probe"]

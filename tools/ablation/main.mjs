@@ -3,7 +3,7 @@
 // again, so a killed ablation goes on where it stopped.
 //
 //     npx nx build trainer
-//     node tools/ablation/main.mjs --out runs/ablation --seeds 0,1,2 --set train.steps=90
+//     node tools/ablation/main.mjs --out runs/ablation --seeds 0,1,2 --set train.steps=60
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
