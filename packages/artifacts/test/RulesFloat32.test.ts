@@ -85,6 +85,46 @@ describe("functions of one variable", () => {
   })
 })
 
+describe("silu(x) u", () => {
+  const at = [-2.6, -1.1, -0.35, 0.2, 0.8, 2.1]
+  const silu = (v: number) => v * sigmoid(v)
+  const cases: ReadonlyArray<readonly [string, { readonly twice?: boolean; readonly swapped?: boolean; readonly wrt: ReadonlyArray<"x" | "u"> }]> = [
+    ["in both", { wrt: ["x", "u"] }],
+    ["in x alone", { wrt: ["x"] }],
+    ["in u alone", { wrt: ["u"] }],
+    ["as u silu(x)", { swapped: true, wrt: ["x", "u"] }],
+    ["where silu(x) is used again", { twice: true, wrt: ["x", "u"] }]
+  ]
+  test.each(cases)("%s", async (_, { swapped, twice, wrt }) => {
+    const graph = new Graph("swiglu")
+    const [x, u] = [graph.input("x", "float32", [at.length]), graph.input("u", "float32", [at.length])]
+    const y = graph.op("QuickGelu", [x], { alpha: float(1) })
+    const product = graph.op("Mul", swapped === true ? [u, y] : [y, u])
+    const forward = graph.nodes.length
+    const dz = graph.input("dz", "float32", [at.length])
+    const z = twice === true ? graph.op("Add", [product, y]) : product
+    const gradients = differentiate(graph, { loss: [{ value: z, gradient: dz }], wrt: wrt.map((name) => name === "x" ? x : u) })
+    if (twice !== true) {
+      // Neither of them has to be kept for it.
+      for (const node of graph.nodes.slice(forward)) expect(node.inputs).not.toEqual(expect.arrayContaining([y]))
+    }
+    for (const name of wrt) graph.output(gradients.get(name === "x" ? x : u)!, `d${name}`)
+    const [uv, weights] = [random(at.length, 2), random(at.length, 2)]
+    const result = await (await ort.runner(encodeModel(toModel(graph))))({
+      x: f32([at.length], at), u: f32([at.length], uv), dz: f32([at.length], weights)
+    })
+    const expected = {
+      x: at.map((v, i) => weights[i]! * swish(1)(Math.fround(v)) * (uv[i]! + (twice === true ? 1 : 0))),
+      u: at.map((v, i) => weights[i]! * silu(Math.fround(v)))
+    }
+    for (const name of wrt) {
+      Array.from(tensorValues(result[`d${name}`]!) as Float32Array).forEach((value, i) => {
+        expect(Math.abs(value - expected[name][i]!)).toBeLessThan(4e-6 * Math.max(1, Math.abs(expected[name][i]!)))
+      })
+    }
+  })
+})
+
 interface Linear {
   readonly name: string
   readonly inputs: Record<string, TensorData>

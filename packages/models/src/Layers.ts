@@ -11,9 +11,13 @@ export const rmsNorm = (g: Graph, x: Value, w: Value, epsilon: number): Value =>
   // The second output spares the backward pass a reduction.
   g.ops("SimplifiedLayerNormalization", [x, w], 2, { axis: -1, epsilon: float(epsilon) })[0]!
 
+/** x sigmoid(x). */
+export const silu = (g: Graph, x: Value): Value =>
+  // QuickGelu is one pass over memory instead of two; it has no float64 kernel.
+  x.type === "float64" ? g.op("Mul", [x, g.op("Sigmoid", [x])]) : g.op("QuickGelu", [x], { alpha: float(1) })
+
 /** silu(gate) * up. */
-export const swiGlu = (g: Graph, gate: Value, up: Value): Value =>
-  g.op("Mul", [g.op("Mul", [gate, g.op("Sigmoid", [gate])]), up])
+export const swiGlu = (g: Graph, gate: Value, up: Value): Value => g.op("Mul", [silu(g, gate), up])
 
 /** The tables of rotary positions as values of a graph, [length, E/2]. */
 export interface RopeValues {

@@ -9,7 +9,7 @@
  * GroupQueryAttention walks heads one by one, took about twice as long on CPU, and has no fp32 kernel on CUDA.
  */
 import {
-  type DecoderConfig, decoderParameters, isRotary, loraInputs, type LoraShape, ropeTables, ropeValues, windowOf
+  type DecoderConfig, decoderParameters, isRotary, loraInputs, type LoraShape, ropeTables, ropeValues, silu, windowOf
 } from "@ifrl/models"
 import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
 import { negligible } from "./Negligible.ts"
@@ -183,7 +183,7 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
       )
       return adapted(name, () => h, y)
     }
-    const gate = g.op("QuickGelu", [widen("gate")], { alpha: float(1) })
+    const gate = silu(g, widen("gate"))
     const up = widen("up")
     const down = `${layer}.mlp.down_proj`
     const gated = g.op("Mul", [gate, up])
