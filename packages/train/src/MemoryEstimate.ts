@@ -48,7 +48,7 @@ const processBytes = 250e6
 
 /** Floats a token that a layer keeps for backward: block inputs, norms and products; attention keeps no scores. */
 const layerFloats = ({ headDim, heads, hiddenSize, intermediateSize, kvHeads }: DecoderConfig): number =>
-  8 * hiddenSize + 3 * (heads + 2 * kvHeads) * headDim + 5 * intermediateSize
+  8 * hiddenSize + 3 * (heads + 2 * kvHeads) * headDim + 4 * intermediateSize
 
 /** Copies of a chunk's logits [chunk, V] at the head's peak, and of its gradient [V, D]. */
 const logitCopies = 4
