@@ -115,6 +115,7 @@ export class Decoder {
         const graph = generateGraph(config, { elementType, lora, maxLength, projection })
         const session = yield* runtime.session(encodeModel(graph), {
           name: `generate (${projection})`,
+          inline: true,
           ...options.session
         })
         decoder.#bound.set(projection, {

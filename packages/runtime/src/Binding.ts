@@ -16,7 +16,7 @@ export interface Io {
 /** A session with tensors attached to it, to be run again and again while the host changes their contents. */
 export interface Binding {
   /**
-   * Runs off the main thread and returns the outputs: the bound tensors, and copies of those that ONNX Runtime
+   * Runs off the main thread (but see `SessionOptions.inline`) and returns the outputs: the bound tensors, and copies of those that ONNX Runtime
    * allocated. Runs of one binding take turns. Interruption ends the run and waits until it has ended.
    */
   readonly run: Effect.Effect<Record<string, Tensor>, RuntimeError>
@@ -33,7 +33,12 @@ export interface BindingContext {
   /** Inputs are copied to the device when they are bound, so there they are bound anew for every run. */
   readonly copiesInputs: boolean
   readonly arenaShrinkage: string | undefined
+  /** Whether runs that are known to be quick happen on the main thread. */
+  readonly inline: boolean
 }
+
+/** What a run may take on the main thread, in milliseconds. */
+const quickRun = 10
 
 /** Shapes of the inputs that vary from run to run, for messages. */
 const describeInputs = (signature: Signature, inputs: ReadonlyMap<string, Tensor>) => {
@@ -51,6 +56,8 @@ export class NativeBinding implements Binding {
   #freed = false
   #inputs: ReadonlyMap<string, Tensor> = new Map()
   #outputs: ReadonlyMap<string, OutputTarget> = new Map()
+  /** Milliseconds that the last run took on the present shapes. */
+  #took = Infinity
 
   /** Throws RuntimeError. */
   constructor(context: BindingContext, io: Io) {
@@ -111,7 +118,10 @@ export class NativeBinding implements Binding {
     const asked = (outputs: ReadonlyMap<string, OutputTarget>) => this.#asked(outputs).join("\n")
     refusals(session, operation, () => {
       for (const [name, tensor] of next.inputs) {
-        if (this.#inputs.get(name) !== tensor) this.#bindInput(name, tensor)
+        const bound = this.#inputs.get(name)
+        if (bound === tensor) continue
+        this.#bindInput(name, tensor)
+        if (bound?.dims.join() !== tensor.dims.join()) this.#took = Infinity
       }
       const all = asked(next.outputs) !== asked(this.#outputs)
       if (all) environment.api.functions.ClearBoundOutputs(this.#pointer)
@@ -161,7 +171,7 @@ export class NativeBinding implements Binding {
   }
 
   #start(): Effect.Effect<Record<string, Tensor>, RuntimeError> {
-    const { arenaShrinkage, copiesInputs, environment: { api }, name, session } = this.#context
+    const { arenaShrinkage, copiesInputs, environment: { api }, inline, name, session } = this.#context
     try {
       this.#checkLive("run")
       this.#checkAttached()
@@ -172,13 +182,16 @@ export class NativeBinding implements Binding {
         if (arenaShrinkage !== undefined) {
           api.call("AddRunConfigEntry", options, "memory.enable_memory_arena_shrinkage", arenaShrinkage)
         }
+        const start = performance.now()
         return this.#calls.run({
           function: api.functions.RunWithBinding,
+          inline: inline && this.#took < quickRun,
           args: [session, options, this.#pointer],
           keeps: [this.#inputs, this.#outputs],
           terminate: () => api.call("RunOptionsSetTerminate", options),
           finish: (status) => {
             api.functions.ReleaseRunOptions(options)
+            this.#took = performance.now() - start
             return this.#finish(status)
           }
         })

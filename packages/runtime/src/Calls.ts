@@ -20,6 +20,8 @@ export interface NativeCall<A, E> {
   readonly finish: (status: OrtStatus | undefined) => Exit.Exit<A, E>
   /** Asks a running call to end early. */
   readonly terminate: () => void
+  /** Calls on the main thread, which then can do nothing else, the call's end included. */
+  readonly inline?: boolean
 }
 
 interface Active {
@@ -54,12 +56,33 @@ export class Calls {
 
   /** Runs a call. Interruption asks it to end and waits until it has. */
   run<A, E>(call: NativeCall<A, E>): Effect.Effect<A, E> {
+    return call.inline === true ? this.#runInline(call) : this.#runAside(call)
+  }
+
+  /** Timers, signals and files get their turn after every call. */
+  #runInline<A, E>(call: NativeCall<A, E>): Effect.Effect<A, E> {
+    return Effect.callback<A, E>((resume) => {
+      const exit = finished(call, this.#now(call))
+      const turn = setImmediate(() => resume(exit))
+      return Effect.sync(() => clearImmediate(turn))
+    })
+  }
+
+  #now<A, E>(call: NativeCall<A, E>): OrtStatus | undefined {
+    try {
+      return this.#api.take(call.function(...call.args))
+    } catch (error) {
+      return refusal(error)
+    }
+  }
+
+  #runAside<A, E>(call: NativeCall<A, E>): Effect.Effect<A, E> {
     return Effect.callback<A, E>((resume) => {
       const active: Active = { call, waiting: [] }
       const settle = (error: Error | null, status: Pointer | null) => {
         this.#active.delete(active)
         ended(active)
-        resume(finished(call, error === null ? this.#api.take(status) : { code: "FAIL", message: error.message }))
+        resume(finished(call, error === null ? this.#api.take(status) : refusal(error)))
         for (const wake of active.waiting) wake()
       }
       this.#active.add(active)
@@ -86,6 +109,9 @@ export class Calls {
     })
   }
 }
+
+/** Of koffi, which could not make the call. */
+const refusal = (error: unknown): OrtStatus => ({ code: "FAIL", message: error instanceof Error ? error.message : String(error) })
 
 /** A defect in `finish` ends the fiber that waits, not the process. */
 const finished = <A, E>(call: NativeCall<A, E>, status: OrtStatus | undefined): Exit.Exit<A, E> => {

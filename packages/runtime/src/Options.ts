@@ -57,6 +57,12 @@ export interface SessionOptions {
   readonly optimization?: keyof typeof optimizations
   /** Plan one block for all intermediates of a shape. Faster for tiny fixed shapes, and much memory. Default false. */
   readonly memoryPattern?: boolean
+  /**
+   * Run a binding on the main thread when its last run on the same shapes took less than 10 ms: to hand over to another
+   * thread and back takes up to 0.5 ms. Such a run can't be interrupted, so this is for graphs whose time doesn't depend
+   * on the values of their inputs. Default false.
+   */
+  readonly inline?: boolean
   /** Give the arena's unused memory back after every run. Default false. */
   readonly arenaShrinkage?: boolean
   /** Further session entries by ONNX Runtime's own names (onnxruntime_session_options_config_keys.h). */

@@ -4,7 +4,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { stat } from "node:fs/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { concurrentCalls, philox, residentMemory, Tensor } from "../src/index.ts"
+import { type Binding, concurrentCalls, philox, residentMemory, Tensor } from "../src/index.ts"
 import { adder, build, counter, descent, load, run, tower, using } from "./Models.ts"
 
 // Collections are slow on a loaded machine.
@@ -150,6 +150,82 @@ describe("runs", () => {
         expect((yield* Effect.promise(() => stat(process.execPath))).isFile()).toBe(true)
         yield* Fiber.interruptAll(runs)
       }))
+  })
+})
+
+describe("inline", () => {
+  const immediates = () => process.getActiveResourcesInfo().filter((type) => type === "Immediate").length
+  /** Runs, and tells whether that happened at once, with an Immediate that is to bring the result. */
+  const ranInline = (binding: Binding) =>
+    Effect.gen(function*() {
+      const before = immediates()
+      const fiber = Effect.runFork(binding.run)
+      const inline = immediates() > before
+      yield* Fiber.join(fiber)
+      return inline
+    })
+  /** Whether one of many runs was inline: on a busy machine any of them may take long, and then the next one is not. */
+  const everInline = (binding: Binding) =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 200; i++) if (yield* ranInline(binding)) return true
+      return false
+    })
+  const ones = (n: number) => Tensor.from("float32", [n], new Float32Array(n).fill(1))
+
+  test("only what is asked for, is known to be quick, and has had its shapes before", async () => {
+    await run(Effect.gen(function*() {
+      const sum = Tensor.zeros("float32", [3])
+      const io = { inputs: { a: ones(3), b: ones(3) }, outputs: { sum } }
+      const aside = yield* Effect.flatMap(load(adder()), (session) => session.bind(io))
+      expect(yield* everInline(aside)).toBe(false)
+
+      const binding = yield* Effect.flatMap(load(adder(), { inline: true }), (session) => session.bind(io))
+      expect(yield* ranInline(binding)).toBe(false)
+      expect(yield* everInline(binding)).toBe(true)
+      const other = ones(3)
+      yield* binding.rebind({ inputs: { a: other } })
+      expect(yield* everInline(binding)).toBe(true)
+      const longer = Tensor.zeros("float32", [4])
+      yield* binding.rebind({ inputs: { a: ones(4), b: ones(4) }, outputs: { sum: longer } })
+      expect(yield* ranInline(binding)).toBe(false)
+      expect(Array.from(longer.data)).toEqual([2, 2, 2, 2])
+    }))
+  })
+
+  test("not after a run that took long", async () => {
+    await using(counter(), (session) =>
+      Effect.gen(function*() {
+        const [y, count] = [Tensor.zeros("float32", [64]), Tensor.scalar("int64", 200_000)]
+        const binding = yield* session.bind({ inputs: { x: ones(64), count }, outputs: { y } })
+        for (let i = 0; i < 3; i++) expect(yield* ranInline(binding)).toBe(false)
+      }), { inline: true })
+  })
+
+  test("timers and interruption get their turn between runs, and errors are errors", async () => {
+    await using(adder(), (session) =>
+      Effect.gen(function*() {
+        const sum = Tensor.zeros("float32", [3])
+        const binding = yield* session.bind({ inputs: { a: ones(3), b: ones(3) }, outputs: { sum } })
+        const fiber = yield* Effect.forkChild(Effect.forever(binding.run))
+        yield* Effect.sleep(20)
+        yield* Fiber.interrupt(fiber)
+        expect(Exit.hasInterrupts(yield* Fiber.await(fiber))).toBe(true)
+
+      }), { inline: true })
+    // A shape that only the run can find wrong.
+    const pairs = build("pairs", (g) => {
+      g.output(g.op("Reshape", [g.input("x", "float32", ["n"]), g.input("shape", "int64", [2])]), "y")
+    })
+    await using(pairs, (session) =>
+      Effect.gen(function*() {
+        const shape = Tensor.from("int64", [2], BigInt64Array.of(2n, 2n))
+        const binding = yield* session.bind({ inputs: { x: ones(4), shape } })
+        expect(yield* everInline(binding)).toBe(true)
+        shape.data[1] = 3n
+        for (let i = 0; i < 3; i++) {
+          expect((yield* Effect.flip(binding.run)).message).toMatch(/session "pairs": run with x float32\[4\]: .*reshape/is)
+        }
+      }), { inline: true, name: "pairs" })
   })
 })
 

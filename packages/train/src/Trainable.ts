@@ -105,11 +105,12 @@ export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptio
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const path = yield* Path.Path
   const load = fromRuntime("load artifacts")
-  const session = (bytes: Uint8Array, name: string) => runtime.session(bytes, { name }).pipe(Effect.mapError(load))
+  const session = (bytes: Uint8Array, name: string, inline = false) =>
+    runtime.session(bytes, { name, inline }).pipe(Effect.mapError(load))
   const training = yield* session(artifacts.training, "training")
   const evaluation = yield* session(artifacts.evaluation, "evaluation")
-  const optimizer = yield* session(artifacts.optimizer, "optimizer")
-  const gradientNorm = yield* session(artifacts.gradientNorm, "gradient_norm")
+  const optimizer = yield* session(artifacts.optimizer, "optimizer", true)
+  const gradientNorm = yield* session(artifacts.gradientNorm, "gradient_norm", true)
 
   const parameters = Object.fromEntries(adapter === undefined ? model.parameters : withAdapter(model.parameters, adapter))
   const referenceWeights = options.reference ?? (adapter === undefined ? undefined : adapterOff(model.parameters, adapter))
