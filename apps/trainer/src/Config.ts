@@ -205,7 +205,12 @@ const Reward = Schema.Struct({
   plausibilityWeight: field(
     nonNegative,
     0,
-    "Internal signal: weight of the plausibility of the thought's steps, exp of their mean log-probability under the policy; 0 leaves it out."
+    "Internal signal: weight of the plausibility of the thought's steps, exp of their mean log-probability (see plausibilityUnder); 0 leaves it out."
+  ),
+  plausibilityUnder: field(
+    Schema.Literals(["policy", "reference"]),
+    "policy",
+    "Whose log-probability, at temperature 1, says how plausible a step is: the policy's that wrote it, or that of the reference, the weights that the run starts from, which cannot grow sure of itself but costs a second copy of the weights and a pass over every response."
   ),
   shuffle: field(
     Schema.Boolean,

@@ -2,7 +2,8 @@
 import type { ChatTokenizer } from "@ifrl/models"
 import {
   abstained, constraintRewards, decided, perSample, type RewardFunction, RewardModel, RewardModelError, rewardModelJudge,
-  Rewards, scored, selfConsistency, softJudgeOf, type SoftJudge, stepPlausibility, verifierChecker
+  Rewards, scored, selfConsistency, softJudgeOf, type SoftJudge, stepPlausibility, type StepPlausibilityOptions,
+  verifierChecker
 } from "@ifrl/reward"
 import { Effect, Layer } from "effect"
 import type { Config } from "./Config.ts"
@@ -27,14 +28,27 @@ const relevance = (weight: number) =>
     return share === undefined ? abstained("the row does not say what it is about") : scored(share)
   }, { weight })
 
-const functionsOf = (config: Config, tokenizer: ChatTokenizer): ReadonlyArray<RewardFunction<RewardModel>> => {
+/** What a run has at hand for its rewards. */
+export interface RewardSources {
+  readonly tokenizer: ChatTokenizer
+  /** Folder of the reward model, where soft constraints are judged by one. */
+  readonly rewardModel?: string | undefined
+  /** Log-probs of samples under the reference, where plausibility is asked of it. */
+  readonly referenceLogProbs?: StepPlausibilityOptions<never>["logProbsOf"]
+}
+
+const functionsOf = (config: Config, { referenceLogProbs, tokenizer }: RewardSources): ReadonlyArray<RewardFunction<RewardModel>> => {
   const { plausibilityWeight, relevanceWeight, rules, selfConsistencyWeight, soft } = config.reward
   return [
     constraintRewards({ hard: rules ? verifierChecker : undefined, soft: softJudges[soft](config) }),
     ...(relevanceWeight > 0 ? [relevance(relevanceWeight)] : []),
     ...(selfConsistencyWeight > 0 ? [selfConsistency({ weight: selfConsistencyWeight, finalAnswer: ({ answer, row }) => finalAnswerOf(row, answer) })] : []),
     ...(plausibilityWeight > 0
-      ? [stepPlausibility({ weight: plausibilityWeight, decodeToken: (token) => tokenizer.decode([token]) })]
+      ? [stepPlausibility({
+        weight: plausibilityWeight,
+        decodeToken: (token) => tokenizer.decode([token]),
+        ...(referenceLogProbs !== undefined && { logProbsOf: referenceLogProbs })
+      })]
       : [])
   ]
 }
@@ -50,8 +64,8 @@ const noRewardModel = Layer.succeed(RewardModel, {
     )
 })
 
-/** The rewards of a run and the reward model that they ask; `directory` is the reward model's where soft constraints are judged by one. */
-export const rewardsLayer = (config: Config, tokenizer: ChatTokenizer, directory?: string) =>
-  Rewards.layer<RewardModel>(functionsOf(config, tokenizer), ({ text }) => isFormatted(text, config.reward.thought), config.reward).pipe(
-    Layer.provideMerge(directory === undefined ? noRewardModel : RewardModel.layer(directory))
+/** The rewards of a run and the reward model that they ask. */
+export const rewardsLayer = (config: Config, sources: RewardSources) =>
+  Rewards.layer<RewardModel>(functionsOf(config, sources), ({ text }) => isFormatted(text, config.reward.thought), config.reward).pipe(
+    Layer.provideMerge(sources.rewardModel === undefined ? noRewardModel : RewardModel.layer(sources.rewardModel))
   )

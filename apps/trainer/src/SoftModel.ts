@@ -1,19 +1,19 @@
 // From the policy to the reward model of soft constraints: pairs of its own answers, a classifier on them, both kept in a
-// folder. Where the embedded world knows the truth, the pairs are measured against it; nothing is trained on it.
-import { isSoft, type PromptRow } from "@ifrl/curriculum"
+// folder. Where the embedded world knows the truth, the pairs are measured against it; nothing is trained on it. A run that
+// is cut off here finds the answers and the classifier's checkpoints in its folder, as long as nothing that they depend on
+// has changed: their names are hashes of that.
+import type { PromptRow } from "@ifrl/curriculum"
 import { loadModel, type Model } from "@ifrl/models"
 import {
-  generatePairs, loadRewardModel, type PairStep, type RewardModelCard, type RewardModelResult, saveRewardModel, type SoftPair, trainRewardModel, writePairs
+  loadRewardModel, type PairStep, type RewardModelCard, type RewardModelResult, saveRewardModel, type SoftPair, trainRewardModel, writePairs
 } from "@ifrl/reward"
-import { Rollout } from "@ifrl/rollout"
+import { Checkpoints } from "@ifrl/train"
 import { Clock, Effect, FileSystem, Path } from "effect"
-import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
 import { Display } from "./Display.ts"
 import { modelDirectory } from "./ModelFolder.ts"
-import { maxLengthOf, promptEncoder } from "./Session.ts"
+import { hashOf, inFolder, softPairs } from "./SoftPairs.ts"
 import { softVerdictAt } from "./Source.ts"
-import { answerOf } from "./Thought.ts"
 
 /** What is said of a reward model that was trained. */
 export interface SoftModelSummary {
@@ -30,6 +30,7 @@ export interface SoftModelSummary {
 
 const modelFolder = "reward-model"
 const summaryFile = "reward-model.json"
+const workFolder = "reward-model-work"
 
 const share = (values: ReadonlyArray<boolean>) => values.filter(Boolean).length / Math.max(1, values.length)
 
@@ -43,16 +44,8 @@ const labelTruth = (rows: ReadonlyArray<PromptRow>, pairs: ReadonlyArray<SoftPai
   return known.length === 0 ? undefined : { positives: share(known.map(({ yes }) => yes)), negatives: share(known.map(({ no }) => !no)) }
 }
 
-/** The rows that pairs are made from: those with a soft constraint that is not left out. */
-const pairRows = (rows: ReadonlyArray<PromptRow>, { pairs: { prompts, without } }: Config) => {
-  const soft = rows.filter((row) =>
-    row.instruction_id_list.some((id, i) => isSoft(id) && !without.includes(id) && !without.includes(row.constraints[i] ?? ""))
-  )
-  return prompts > 0 ? soft.slice(0, prompts) : soft
-}
-
 /** Trains a reward model from answers of `model` to `rows`, and keeps pairs and model in `directory`. */
-export const trainSoftModel = Effect.fn("trainSoftModel")(function*(
+const trainSoftModel = Effect.fn("trainSoftModel")(function*(
   config: Config,
   model: Model,
   rows: ReadonlyArray<PromptRow>,
@@ -62,24 +55,15 @@ export const trainSoftModel = Effect.fn("trainSoftModel")(function*(
   const fs = yield* FileSystem.FileSystem
   const display = yield* Display
   const began = yield* Clock.currentTimeMillis
-  const encoder = promptEncoder(config, model)
-  const chosen = pairRows(rows, config)
-  const generated = yield* generatePairs(chosen, {
-    config: config.pairs,
-    policy: config.model.path,
-    maxTokens: config.rollout.maxTokens,
-    sampling: {
-      temperature: config.pairs.temperature,
-      stopTokens: encoder.stopTokens,
-      onProgress: ({ completed, total }) => display.activity("pairs: responses", completed, total)
-    },
-    encode: encoder.encode,
-    answerOf: ({ tokens }) => answerOf(encoder.decode(tokens), config.reward.thought)
-  }).pipe(Effect.provide(Rollout.layer({ model, rows: config.rollout.rows, maxLength: maxLengthOf(config, model) })))
-  const pairs = generated.filter(({ constraint, type }) => !config.pairs.without.some((left) => left === type || left === constraint))
+  const work = path.join(directory, workFolder)
+  yield* fs.makeDirectory(work, { recursive: true }).pipe(inFolder(work))
+  const { key, pairs, rows: chosen } = yield* softPairs(config, model, rows, work)
   yield* writePairs(path.join(directory, "pairs.jsonl"), pairs)
   const base = config.rewardModel.base === "" ? config.model.path : config.rewardModel.base
+  const checkpoints = path.join(work, `classifier-${hashOf(key, config.pairs, config.rewardModel)}`)
   const result = yield* trainRewardModel({
+    checkpoints: yield* Checkpoints.pipe(Effect.provide(Checkpoints.layer(checkpoints, 1))),
+    onResume: (update) => display.line(`reward model: goes on after update ${update}`),
     pairs,
     pairsConfig: config.pairs,
     config: config.rewardModel,
@@ -103,28 +87,35 @@ export const trainSoftModel = Effect.fn("trainSoftModel")(function*(
   }
   // Written last: a folder with it is whole, and a resumed run takes it as it is.
   const file = path.join(directory, summaryFile)
-  yield* fs.writeFileString(file, `${JSON.stringify(summary, null, 2)}\n`).pipe(Effect.mapError((cause) =>
-    new CommandError({ operation: "reward model", subject: file, reason: cause.message, remedy: "free disk space", cause })
-  ))
+  const text = `${JSON.stringify(summary, null, 2)}\n`
+  yield* fs.writeFileString(`${file}.tmp`, text).pipe(Effect.andThen(fs.rename(`${file}.tmp`, file)), inFolder(file))
+  yield* fs.remove(work, { recursive: true }).pipe(inFolder(work))
   return summary
 })
 
-/** The reward model that a run asks: the one that its config names, one that it trained before it was interrupted, or a new one. */
-export const softModelOf = Effect.fn("softModelOf")(function*(
+/** The reward model of a run's folder: one that was trained before the run was interrupted, or a new one. */
+export const ownSoftModel = Effect.fn("ownSoftModel")(function*(
   config: Config,
   rows: ReadonlyArray<PromptRow>,
   directory: string
 ) {
   const path = yield* Path.Path
   const fs = yield* FileSystem.FileSystem
-  if (config.rewardModel.path !== "") return { directory: config.rewardModel.path, summary: undefined }
   const done = yield* fs.readFileString(path.join(directory, summaryFile)).pipe(Effect.option)
-  if (done._tag === "Some") {
-    yield* loadRewardModel(path.join(directory, modelFolder))
-    return { directory: path.join(directory, modelFolder), summary: JSON.parse(done.value) as SoftModelSummary }
+  if (done._tag === "None") {
+    const model = yield* loadModel(modelDirectory(config.model.path))
+    return yield* Effect.scoped(trainSoftModel(config, model, rows, directory))
   }
-  const model = yield* loadModel(modelDirectory(config.model.path))
-  const summary = yield* Effect.scoped(trainSoftModel(config, model, rows, directory))
+  yield* loadRewardModel(path.join(directory, modelFolder))
+  const work = path.join(directory, workFolder)
+  yield* fs.remove(work, { recursive: true, force: true }).pipe(inFolder(work))
+  return JSON.parse(done.value) as SoftModelSummary
+})
+
+/** The reward model that a run asks: the one that its config names, or its own. */
+export const softModelOf = Effect.fnUntraced(function*(config: Config, rows: ReadonlyArray<PromptRow>, directory: string) {
+  if (config.rewardModel.path !== "") return { directory: config.rewardModel.path, summary: undefined }
+  const summary = yield* ownSoftModel(config, rows, directory)
   return { directory: summary.directory, summary }
 })
 

@@ -45,6 +45,13 @@ const forwardProducts = (m: ModelSize, length: number) => {
   return m.layers * (weights + attention) + m.vocabSize * m.hiddenSize
 }
 
+/** Whether rewards are asked of the weights that the run starts from. */
+export const rewardsReadReference = ({ reward }: Config): boolean =>
+  reward.plausibilityWeight > 0 && reward.plausibilityUnder === "reference"
+
+/** Frozen copies of the weights that a run keeps; of an adapter, the model under it is one already. */
+export const referencesOf = (config: Config): number => needsReference(config.objective) || rewardsReadReference(config) ? 1 : 0
+
 /** Longest sequence that is used unless the config asks for more: caches and position tables grow with it. */
 const usualLength = 4096
 
@@ -101,14 +108,14 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
   const completion = responses * Math.max(0, length - assumed.promptTokens)
   const prompt = rollout.promptsPerStep * assumed.promptTokens
   const trained = responses * length
-  const references = needsReference(objective) ? 1 : 0
+  const referencePasses = [needsReference(objective), rewardsReadReference(config)].filter(Boolean).length
   const updates = updatesPerRollout({ ...train, promptsPerStep: rollout.promptsPerStep })
   const recomputed = train.oldLogProbs === "trainer" ? 1 : 0
   const minutesPerStep = total({
     rollout: minutesOf(completion, model, length, assumed, decodeEfficiency) +
       minutesOf(prompt, model, length, assumed, trainEfficiency),
     training: minutesOf(
-      trained * ((passes(config, 0) * train.epochs) + references + recomputed),
+      trained * ((passes(config, 0) * train.epochs) + referencePasses + recomputed),
       model,
       length,
       assumed,
@@ -128,7 +135,7 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
       trainedTokensPerStep: trained,
       parameters: model.parameters
     },
-    memoryMB: trainingMegabytes(memoryPlan(config, model, length, references, {
+    memoryMB: trainingMegabytes(memoryPlan(config, model, length, referencesOf(config), {
       rows: Math.min(rollout.rows, responses),
       length
     })),

@@ -58,6 +58,10 @@ export const planPairs = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PairPla
   return [...new Map(plans.map((plan) => [plan.above.id, plan])).values()]
 }
 
+/** The different prompts of plans: what the policy answers. */
+export const pairPrompts = (plans: ReadonlyArray<PairPlan>): ReadonlyArray<PromptRow> =>
+  [...new Map(plans.flatMap(({ above, below }) => [above, below]).map((row) => [row.id, row])).values()]
+
 /** Answers of the policy to a plan's two prompts. */
 export interface PairAnswers {
   readonly plan: PairPlan

@@ -3,11 +3,12 @@
 // The loss is -log f(o_k, c_k) - log(1 - f(o_{k-1}, c_k)), the mean over the pairs of an update (arXiv 2508.02150).
 import { generateArtifacts } from "@ifrl/artifacts"
 import {
-  type Adapter, type Classifier, classifierGraph, classifierOn, initializeAdapter, mergeAdapter, type Model, scoreName
+  type Adapter, type Classifier, classifierGraph, classifierOn, initializeAdapter, loadAdapter, loadClassifier, mergeAdapter, type Model,
+  type ModelError, readSafetensors, scoreName, scoreParameter, writeSafetensors
 } from "@ifrl/models"
-import { permutation } from "@ifrl/runtime"
-import { learningRate, LearningRateSchedule, makeTrainable, type Trainable, type TrainError } from "@ifrl/train"
-import { Effect, Schema } from "effect"
+import { permutation, Tensor } from "@ifrl/runtime"
+import { type Checkpoint, type Checkpoints, learningRate, LearningRateSchedule, makeTrainable, type Trainable, type TrainError } from "@ifrl/train"
+import { Effect, type FileSystem, Path, Schema } from "effect"
 import { createHash } from "node:crypto"
 import { classifierReport, fitTemperature, sigmoid } from "./Calibration.ts"
 import { classifierBatches, classLabels, type EncodedPair, marginsOf } from "./ClassifierBatch.ts"
@@ -42,7 +43,7 @@ export const RewardModelConfig = Schema.Struct({
   microBatchTokens: field(positiveCount, 8192, "Pairs times longest pair of one run of the graph, in tokens; memory grows with it."),
   validation: field(half, 0.1, "Share of the rows whose pairs decide when to stop and what the temperature is."),
   heldOut: field(half, 0.1, "Share of the rows whose pairs only measure."),
-  evaluationsPerEpoch: field(positiveCount, 2, "Looks at the validation pairs in one pass."),
+  evaluationsPerEpoch: field(positiveCount, 2, "Looks at the validation pairs in one pass, each with a checkpoint behind it."),
   patience: field(positiveCount, 3, "Looks without improvement after which training stops; the best weights are kept."),
   loraRank: field(
     Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0))),
@@ -78,7 +79,14 @@ export interface RewardTrainingOptions<E, R> {
   readonly base: Effect.Effect<Model, E, R>
   /** Names for the card. */
   readonly names: { readonly base: string; readonly policy: string }
-  readonly onUpdate?: (update: number, total: number, loss: number) => Effect.Effect<void>
+  readonly onUpdate?: ((update: number, total: number, loss: number) => Effect.Effect<void>) | undefined
+  /**
+   * Keeps the training at every look, and has it go on from the newest one that it holds: these must be of the very same
+   * options. The classifiers of the cross-validation are trained again.
+   */
+  readonly checkpoints?: Checkpoints["Service"]
+  /** Told the update that training goes on after, where it does. */
+  readonly onResume?: (update: number) => Effect.Effect<void>
 }
 
 type Part = "training" | "validation" | "heldOut"
@@ -118,25 +126,75 @@ const margins = Effect.fnUntraced(function*({ trainable }: Fitting, rows: Readon
   return marginsOf(batches, outputs.map(({ logits }) => logits!))
 }, Effect.mapError(fromTraining))
 
+// -------------------- checkpoints --------------------
+
+type Weights = ReadonlyMap<string, Tensor>
+
+const copyOf = (weights: Weights): Weights =>
+  new Map(Array.from(weights, ([name, { dims, type, bytes }]) => {
+    const copy = Tensor.zeros(type, dims)
+    copy.bytes.set(bytes)
+    return [name, copy]
+  }))
+const copyInto = (into: Weights, weights: Weights) => weights.forEach(({ bytes }, name) => into.get(name)!.bytes.set(bytes))
+
+/** What a checkpoint keeps beside weights, moments and the best weights. */
+interface FitState {
+  readonly looks: ReadonlyArray<Look>
+}
+
+const bestFile = "best.safetensors"
+const trainedWeights = ({ adapter, classifier }: Fitting): Weights => adapter?.parameters ?? classifier.parameters
+
+const inCheckpoint = (error: ModelError) =>
+  new RewardModelError({ operation: "train", subject: error.file ?? "checkpoint", reason: error.message, remedy: error.remedy, cause: error })
+
+const saveFit = Effect.fnUntraced(function*({ trainable }: Fitting, best: Weights, directory: string) {
+  const path = yield* Path.Path
+  yield* trainable.save(directory).pipe(Effect.mapError(fromTraining))
+  yield* writeSafetensors(path.join(directory, bestFile), best).pipe(Effect.mapError(inCheckpoint))
+})
+
+/** Takes weights and moments of a checkpoint, and gives the best weights so far. */
+const restoreFit = Effect.fnUntraced(function*(fitting: Fitting, { directory }: Checkpoint) {
+  const { adapter, classifier, trainable } = fitting
+  const path = yield* Path.Path
+  const load: Effect.Effect<{ readonly parameters: Weights }, ModelError, FileSystem.FileSystem | Path.Path> = adapter === undefined
+    ? loadClassifier(directory)
+    : loadAdapter(directory, classifier.decoder, [scoreParameter(classifier)])
+  copyInto(trainedWeights(fitting), (yield* load.pipe(Effect.mapError(inCheckpoint))).parameters)
+  yield* trainable.restoreOptimizer(directory).pipe(Effect.mapError(fromTraining))
+  const { tensors } = yield* readSafetensors(path.join(directory, bestFile)).pipe(Effect.mapError(inCheckpoint))
+  return tensors
+})
+
+// -------------------- training --------------------
+
+const bestLook = (looks: ReadonlyArray<Look>): number =>
+  looks.reduce((best, look, i) => look.validationLoss < (looks[best]?.validationLoss ?? Infinity) ? i : best, -1)
+
 /** Fits the classifier in place and leaves it at the best look. */
 const fit = Effect.fnUntraced(function*(
   fitting: Fitting,
   training: ReadonlyArray<SoftPair>,
   validation: ReadonlyArray<SoftPair>,
   config: RewardModelConfig,
-  onUpdate: RewardTrainingOptions<never, never>["onUpdate"]
+  { checkpoints, onResume, onUpdate }: Pick<RewardTrainingOptions<never, never>, "checkpoints" | "onResume" | "onUpdate">
 ) {
-  const { adapter, classifier, encode, trainable } = fitting
-  const trained = adapter?.parameters ?? classifier.parameters
+  const { encode, trainable } = fitting
+  const trained = trainedWeights(fitting)
   const rows = yield* encode(examplesOf(training))
   const looked = yield* encode(examplesOf(validation))
   const perEpoch = Math.ceil(training.length / config.pairsPerStep)
   const total = perEpoch * config.epochs
   const between = Math.max(1, Math.floor(perEpoch / config.evaluationsPerEpoch))
-  const looks: Array<Look> = []
-  let best = { loss: Infinity, weights: new Map<string, ArrayBufferLike>() }
+  const latest = checkpoints === undefined ? undefined : yield* checkpoints.latest.pipe(Effect.mapError(fromTraining))
+  const looks: Array<Look> = latest === undefined ? [] : [...(latest.state as FitState).looks]
+  let best: Weights = latest === undefined ? new Map() : yield* restoreFit(fitting, latest)
   let since = { loss: 0, updates: 0 }
-  for (let update = 1; update <= total; update++) {
+  if (latest !== undefined && onResume !== undefined) yield* onResume(latest.step)
+  for (let update = (latest?.step ?? 0) + 1; update <= total; update++) {
+    if (looks.length - 1 - bestLook(looks) >= config.patience) break
     const pass = Math.floor((update - 1) / perEpoch)
     const order = permutation({ seed: config.seed, step: pass, row: 0 }, training.length)
     const from = ((update - 1) % perEpoch) * config.pairsPerStep
@@ -160,12 +218,14 @@ const fit = Effect.fnUntraced(function*(
       validationAccuracy: found.accuracy
     })
     since = { loss: 0, updates: 0 }
-    if (found.negativeLogLikelihood < best.loss) {
-      const weights = new Map(Array.from(trained, ([name, tensor]) => [name, tensor.bytes.slice().buffer]))
-      best = { loss: found.negativeLogLikelihood, weights }
-    } else if (looks.length - 1 - looks.findLastIndex((look) => look.validationLoss === best.loss) >= config.patience) break
+    if (bestLook(looks) === looks.length - 1) best = copyOf(trained)
+    if (checkpoints !== undefined) {
+      yield* checkpoints.save(update, { looks } satisfies FitState, (directory) => saveFit(fitting, best, directory)).pipe(
+        Effect.mapError((error) => error instanceof RewardModelError ? error : fromTraining(error))
+      )
+    }
   }
-  for (const [name, bytes] of best.weights) trained.get(name)!.bytes.set(new Uint8Array(bytes))
+  copyInto(trained, best)
   return looks
 })
 
@@ -208,7 +268,7 @@ const doubtful = Effect.fnUntraced(function*<E, R>(options: RewardTrainingOption
     const left = pairs.filter((_, i) => inside[i])
     const found = yield* Effect.scoped(Effect.gen(function*() {
       const { fitting } = yield* start(yield* options.base, config)
-      yield* fit(fitting, pairs.filter((_, i) => !inside[i]), [], config, options.onUpdate)
+      yield* fit(fitting, pairs.filter((_, i) => !inside[i]), [], config, { onUpdate: options.onUpdate })
       return yield* margins(fitting, yield* fitting.encode(examplesOf(left)), config)
     }))
     let next = 0
@@ -248,7 +308,7 @@ export const trainRewardModel = Effect.fn("trainRewardModel")(function*<E, R>(op
   }
   return yield* Effect.scoped(Effect.gen(function*() {
     const { fitting, maxLength, template } = yield* start(yield* options.base, config)
-    const looks = yield* fit(fitting, sure, validation, config, options.onUpdate)
+    const looks = yield* fit(fitting, sure, validation, config, options)
     const measure = Effect.fnUntraced(function*(some: ReadonlyArray<SoftPair>) {
       const rows = yield* fitting.encode(examplesOf(some))
       return { margins: yield* margins(fitting, rows, config), labels: rows.map(({ label }) => label === true) }

@@ -1,15 +1,13 @@
 // `ifrl reward train`: pairs of a policy's own answers, and the reward model of soft constraints from them.
 import { measureAgreement, printAgreements, rewardModelAsJudge } from "@ifrl/bench"
-import { loadModel } from "@ifrl/models"
 import { RewardModel } from "@ifrl/reward"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { type Config, embedded } from "../Config.ts"
 import { Display } from "../Display.ts"
-import { modelDirectory } from "../ModelFolder.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { writtenGroups } from "../SoftAgreement.ts"
-import { printSoftModel, trainSoftModel } from "../SoftModel.ts"
+import { ownSoftModel, printSoftModel } from "../SoftModel.ts"
 import { trainingPrompts } from "../Source.ts"
 import { evalUnits } from "../Units.ts"
 import { runFlags, runHandler, runtimeLayer } from "./RunCommand.ts"
@@ -21,8 +19,7 @@ const program = Effect.fnUntraced(function*(config: Config) {
   const folder = yield* RunFolder
   const display = yield* Display
   yield* display.begin("reward train", 1, [])
-  const model = yield* loadModel(modelDirectory(config.model.path))
-  const summary = yield* trainSoftModel(config, model, yield* trainingPrompts(config), folder.directory)
+  const summary = yield* ownSoftModel(config, yield* trainingPrompts(config), folder.directory)
   const agreement = config.data.prompts !== embedded ? undefined : yield* rewardModelAsJudge.pipe(
     Effect.flatMap((judge) => measureAgreement(writtenGroups(groups, config.pairs.without), judge)),
     Effect.provide(RewardModel.layer(summary.directory))

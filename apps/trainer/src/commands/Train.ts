@@ -28,13 +28,14 @@ import { modelDirectory } from "../ModelFolder.ts"
 import { adoptCheckpoint, baseOf, loadPolicyModel, rolloutModel, savePolicyModel } from "../PolicyModel.ts"
 import { rewardsLayer } from "../RewardFunctions.ts"
 import { metricSinks, telemetry } from "../MetricSinks.ts"
+import { referenceLogProbs } from "../ReferenceLogProbs.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf, promptEncoder } from "../Session.ts"
 import { heldOutPrompts, probePrompts, reasoningPrompts, trainingPrompts } from "../Source.ts"
 import { printSoftModel, softModelOf } from "../SoftModel.ts"
 import { answerOf } from "../Thought.ts"
 import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
-import { trainUnits } from "../Units.ts"
+import { referencesOf, rewardsReadReference, trainUnits } from "../Units.ts"
 import { policyColumns } from "../View.ts"
 import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
 
@@ -133,7 +134,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const latest = resumed ? yield* (yield* Checkpoints).latest : undefined
   const saved = latest?.state as TrainState | undefined
   const trained = yield* loadPolicyModel(config, latest?.directory, {
-    references: needsReference(config.objective) ? 1 : 0,
+    references: referencesOf(config),
     rows: Math.min(config.rollout.rows, config.rollout.promptsPerStep * config.rollout.groupSize)
   })
   const { adapter, model } = trained
@@ -141,7 +142,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const key = (step: number) => ({ step, fingerprint: fingerprintOf(config) })
   const kept = resumed ? yield* readRollout(folder.rollout, key(completed + 1)) : undefined
   // An adapter's reference is the model under it.
-  const reference = needsReference(config.objective) && adapter === undefined
+  const reference = referencesOf(config) > 0 && adapter === undefined
     ? (yield* loadWeights(modelDirectory(config.model.path))).parameters
     : undefined
   const maxLength = maxLengthOf(config, model)
@@ -153,6 +154,15 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const constrained = config.curriculum.decompose ? decomposeAll(originals) : originals
   const rows = [...constrained, ...(yield* reasoningPrompts(config, constrained))]
   const soft = config.reward.soft === "model" ? yield* softModelOf(config, originals, folder.directory) : undefined
+  const plausible = rewardsReadReference(config)
+    ? yield* referenceLogProbs({
+      config: model.config,
+      parameters: reference ?? model.parameters,
+      maxLength,
+      microBatch: packOf(config),
+      encode: encoder.encode
+    })
+    : undefined
   const { promptsPerStep } = config.rollout
   const schedule = { span: config.train.steps * promptsPerStep, ...config.curriculum }
 
@@ -165,10 +175,10 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       weightDecay,
       adapter,
       base: baseOf(config),
-      ...(reference !== undefined && { reference })
+      ...(needsReference(config.objective) && reference !== undefined && { reference })
     }),
     Rollout.layer({ model: rolloutModel(trained), rows: config.rollout.rows, maxLength }),
-    rewardsLayer(config, model.tokenizer, soft?.directory),
+    rewardsLayer(config, { tokenizer: model.tokenizer, rewardModel: soft?.directory, referenceLogProbs: plausible }),
     Prompts.layer(rows, schedule, kept?.cursor ?? saved?.cursor),
     metricSinks(config, folder)
   )
