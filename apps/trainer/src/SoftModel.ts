@@ -112,6 +112,9 @@ export const ownSoftModel = Effect.fn("ownSoftModel")(function*(
   return JSON.parse(done.value) as SoftModelSummary
 })
 
+/** Whether a run begins with a reward model of its own. */
+export const trainsRewardModel = ({ reward, rewardModel }: Config): boolean => reward.soft === "model" && rewardModel.path === ""
+
 /** The reward model that a run asks: the one that its config names, or its own. */
 export const softModelOf = Effect.fnUntraced(function*(config: Config, rows: ReadonlyArray<PromptRow>, directory: string) {
   if (config.rewardModel.path !== "") return { directory: config.rewardModel.path, summary: undefined }

@@ -10,6 +10,7 @@ import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
 import { Display } from "./Display.ts"
 import { maxLengthOf, promptEncoder } from "./Session.ts"
+import { trainingPrompts } from "./Source.ts"
 import { answerOf } from "./Thought.ts"
 
 /** A name for what depends on these values. */
@@ -39,13 +40,23 @@ const appendAnswers = Effect.fnUntraced(function*(file: string, answers: Readonl
   yield* fs.writeFileString(file, answers.map((own) => `\n${JSON.stringify(own)}`).join(""), { flag: "a" }).pipe(inFolder(file))
 })
 
+const isLeftOut = ({ pairs: { without } }: Config, id: string, constraint: string) => without.includes(id) || without.includes(constraint)
+
 /** The rows that pairs are made from: those with a soft constraint that is not left out. */
-export const pairRows = (rows: ReadonlyArray<PromptRow>, { pairs: { prompts, without } }: Config) => {
+export const pairRows = (rows: ReadonlyArray<PromptRow>, config: Config) => {
+  const { prompts } = config.pairs
   const soft = rows.filter((row) =>
-    row.instruction_id_list.some((id, i) => isSoft(id) && !without.includes(id) && !without.includes(row.constraints[i] ?? ""))
+    row.instruction_id_list.some((id, i) => isSoft(id) && !isLeftOut(config, id, row.constraints[i] ?? ""))
   )
   return prompts > 0 ? soft.slice(0, prompts) : soft
 }
+
+/** What the pairs of a run are made from: prompts that are answered, and soft constraints. */
+export const countPairs = Effect.fnUntraced(function*(config: Config) {
+  const plans = planPairs(pairRows(yield* trainingPrompts(config), config))
+  const kept = plans.filter(({ index, row }) => !isLeftOut(config, row.instruction_id_list[index]!, row.constraints[index] ?? ""))
+  return { prompts: pairPrompts(plans).length, constraints: kept.length }
+})
 
 /** The pairs, the rows that they are made from, and a hash of what they depend on; `work` holds the answers so far. */
 export const softPairs = Effect.fn("softPairs")(function*(config: Config, model: Model, rows: ReadonlyArray<PromptRow>, work: string) {
@@ -53,7 +64,7 @@ export const softPairs = Effect.fn("softPairs")(function*(config: Config, model:
   const display = yield* Display
   const encoder = promptEncoder(config, model)
   const chosen = pairRows(rows, config)
-  const { pairs: { samples, seed, temperature, without }, reward: { thought }, rollout: { maxTokens, rows: cacheRows } } = config
+  const { pairs: { samples, seed, temperature }, reward: { thought }, rollout: { maxTokens, rows: cacheRows } } = config
   const key = hashOf(config.model, config.data, { samples, seed, temperature, thought, maxTokens, cacheRows }, chosen.map(({ id }) => id))
   const file = path.join(work, `answers-${key}.jsonl`)
   const known = yield* readAnswers(file)
@@ -72,6 +83,6 @@ export const softPairs = Effect.fn("softPairs")(function*(config: Config, model:
     encode: encoder.encode,
     answerOf: ({ tokens }) => answerOf(encoder.decode(tokens), thought)
   }).pipe(Effect.provide(Rollout.layer({ model, rows: cacheRows, maxLength: maxLengthOf(config, model) })))
-  const pairs = generated.filter(({ constraint, type }) => !without.some((left) => left === type || left === constraint))
+  const pairs = generated.filter(({ constraint, type }) => !isLeftOut(config, type, constraint))
   return { key, pairs, rows: chosen }
 })

@@ -26,6 +26,8 @@ export interface Units {
   readonly counts: Readonly<Record<string, number>>
   readonly memoryMB: Readonly<Record<string, number>> & { readonly total: number }
   readonly minutesPerStep: Readonly<Record<string, number>> & { readonly total: number }
+  /** Of the reward model that is made first, where there is one. */
+  readonly rewardModel?: { readonly counts: Readonly<Record<string, number>>; readonly minutes: Readonly<Record<string, number>> & { readonly total: number } }
   /** Of the whole run. */
   readonly minutes: number
   readonly assumed: Assumptions
@@ -100,8 +102,54 @@ const minutesOf = (tokens: number, model: ModelSize, length: number, { gigaflops
 /** Forward passes that a trained token costs: backward is worth two, recomputation one, a reference model one. */
 const passes = (config: Config, references: number) => 3 + (config.train.recompute ? 1 : 0) + references
 
-/** Units of `ifrl train`. */
-export const trainUnits = (config: Config, model: ModelSize, assumed: Assumptions): Units => {
+/** What a reward model's pairs are made from, as the prompts of the run say. */
+export interface PairSource {
+  /** Prompts that the policy answers. */
+  readonly prompts: number
+  /** Soft constraints, each in a prompt of its own. */
+  readonly constraints: number
+  /** The model that the reward model starts from. */
+  readonly base: ModelSize
+}
+
+/** Pairs before any filter, and updates and tokens of a training that is not stopped early. */
+const rewardModelUnits = (config: Config, model: ModelSize, assumed: Assumptions, { base, constraints, prompts }: PairSource) => {
+  const { pairs: { crossed, folds, minConfidence, samples }, rewardModel, rollout } = config
+  const { epochs, evaluationsPerEpoch, heldOut, maxLength, pairsPerStep, validation } = rewardModel
+  const length = Math.min(assumed.promptTokens + rollout.maxTokens, longestSequence(config, model))
+  const read = Math.min(assumed.promptTokens + rollout.maxTokens, maxLength, base.maxPositions)
+  const responses = prompts * samples
+  const completion = responses * Math.max(0, length - assumed.promptTokens)
+  const pairs = constraints * samples
+  const shareOf = (share: number) => Math.round(pairs * share * (1 + crossed))
+  const training = shareOf(1 - validation - heldOut)
+  // The classifiers of the cross-validation see all folds but one.
+  const fits = [training, ...Array.from({ length: minConfidence > 0 ? folds : 0 }, () => Math.round((training * (folds - 1)) / folds))]
+  const sum = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0)
+  const trained = sum(fits) * epochs * 2 * read
+  const looked = shareOf(validation) * evaluationsPerEpoch * epochs * 2 * read
+  const classifier = { ...base, vocabSize: 0 }
+  return {
+    length: read,
+    counts: {
+      prompts,
+      responses,
+      pairs,
+      updates: sum(fits.map((some) => Math.ceil(some / pairsPerStep))) * epochs,
+      promptTokens: prompts * assumed.promptTokens,
+      completionTokens: completion,
+      trainedTokens: trained
+    },
+    minutes: total({
+      generation: minutesOf(completion, model, length, assumed, decodeEfficiency) +
+        minutesOf(prompts * assumed.promptTokens, model, length, assumed, trainEfficiency),
+      training: minutesOf(3 * trained + looked, classifier, read, assumed, trainEfficiency)
+    })
+  }
+}
+
+/** Units of `ifrl train`; with the reward model's where its pairs are given. */
+export const trainUnits = (config: Config, model: ModelSize, assumed: Assumptions, pairs?: PairSource): Units => {
   const { objective, rollout, train } = config
   const responses = rollout.promptsPerStep * rollout.groupSize
   const length = Math.min(assumed.promptTokens + rollout.maxTokens, longestSequence(config, model))
@@ -111,6 +159,7 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
   const referencePasses = [needsReference(objective), rewardsReadReference(config)].filter(Boolean).length
   const updates = updatesPerRollout({ ...train, promptsPerStep: rollout.promptsPerStep })
   const recomputed = train.oldLogProbs === "trainer" ? 1 : 0
+  const rewardModel = pairs === undefined ? undefined : rewardModelUnits(config, model, assumed, pairs)
   const minutesPerStep = total({
     rollout: minutesOf(completion, model, length, assumed, decodeEfficiency) +
       minutesOf(prompt, model, length, assumed, trainEfficiency),
@@ -140,7 +189,25 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
       length
     })),
     minutesPerStep,
-    minutes: minutesPerStep.total * train.steps,
+    ...(rewardModel !== undefined && { rewardModel: { counts: rewardModel.counts, minutes: rewardModel.minutes } }),
+    minutes: minutesPerStep.total * train.steps + (rewardModel?.minutes.total ?? 0),
+    assumed
+  }
+}
+
+/** Units of `ifrl reward train`. */
+export const rewardTrainUnits = (config: Config, model: ModelSize, assumed: Assumptions, pairs: PairSource): Units => {
+  const { counts, length, minutes } = rewardModelUnits(config, model, assumed, pairs)
+  const { loraAlpha: alpha, loraRank: rank, microBatchTokens } = config.rewardModel
+  const lora = rank === 0 ? undefined : Result.getOrUndefined(loraShape(pairs.base, { rank, alpha, targets: "all-linear" }))
+  const cache = { rows: Math.min(config.rollout.rows, counts.responses), length: assumed.promptTokens + config.rollout.maxTokens }
+  return {
+    counts: { ...counts, parameters: pairs.base.parameters },
+    memoryMB: trainingMegabytes({
+      config: pairs.base, rows: Math.max(1, Math.floor(microBatchTokens / length)), length, recompute: false, lora, references: 0, cache
+    }),
+    minutesPerStep: minutes,
+    minutes: minutes.total,
     assumed
   }
 }
@@ -198,26 +265,34 @@ const duration = (minutes: number) => minutes < 0.1 ? `${(minutes * 60).toFixed(
 const words = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 /** The units as lines for a person. */
-export const printUnits = ({ assumed, counts, memoryMB, minutes, minutesPerStep }: Units): string => {
+export const printUnits = ({ assumed, counts, memoryMB, minutes, minutesPerStep, rewardModel }: Units): string => {
   const parts = (record: Units["memoryMB"], print: (value: number) => string) =>
     Object.entries(record).filter(([name]) => name !== "total").map(([name, value]) => [`  ${name}`, print(value)])
+  /** Without steps, or with one, the time of a step is that of all. */
+  const stepless = minutesPerStep.total === minutes
   const lines = [
     ...Object.entries(counts).map(([name, value]) => [words(name), integer(value)]),
     ["memory, estimated", `${integer(memoryMB.total)} MB`],
     ...parts(memoryMB, (value) => `${integer(value)} MB`),
-    ["time per step, estimated", duration(minutesPerStep.total)],
-    ...parts(minutesPerStep, duration),
+    ...(stepless ? [] : [["time per step, estimated", duration(minutesPerStep.total)], ...parts(minutesPerStep, duration)]),
+    ...(rewardModel === undefined ? [] : [
+      ["reward model, made first", duration(rewardModel.minutes.total)],
+      ...Object.entries(rewardModel.counts).map(([name, value]) => [`  ${words(name)}`, integer(value)]),
+      ...parts(rewardModel.minutes, duration)
+    ]),
     ["time of all, estimated", duration(minutes)],
+    ...(stepless ? parts(minutesPerStep, duration) : []),
     ["assumed", `${integer(assumed.promptTokens)} tokens a prompt, ${integer(assumed.gigaflops)} GFLOP/s; token counts are upper bounds`]
   ]
   return lines.map(([label, value]) => `${label!.padEnd(28)}${value}`).join("\n")
 }
 
 /** The units as one flat object, for --json. */
-export const unitsJson = ({ assumed, counts, memoryMB, minutes, minutesPerStep }: Units) => ({
+export const unitsJson = ({ assumed, counts, memoryMB, minutes, minutesPerStep, rewardModel }: Units) => ({
   ...counts,
   memoryMB,
   minutesPerStep,
+  ...(rewardModel !== undefined && { rewardModel: { ...rewardModel.counts, minutes: rewardModel.minutes } }),
   minutes,
   assumed
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals"
 import { Schema } from "effect"
-import { Config, evalUnits, type ModelSize, printUnits, sftUnits, trainUnits } from "../src/index.ts"
+import { Config, evalUnits, type ModelSize, printUnits, rewardTrainUnits, sftUnits, trainUnits } from "../src/index.ts"
 
 const decode = (overrides: object) => Schema.decodeUnknownSync(Config)(overrides)
 const assumed = { promptTokens: 64, gigaflops: 490 }
@@ -79,10 +79,53 @@ describe("trainUnits", () => {
     expect([gradients, moments, references]).toEqual([4 * parameters / 1e6, 8 * parameters / 1e6, 0])
   })
 
+  test("plausibility under the reference keeps its weights and reads every response once", () => {
+    const plausible = trainUnits(decode({ ...config, reward: { plausibilityWeight: 1, plausibilityUnder: "reference" } }), model, assumed)
+    expect(plausible.memoryMB["references"]).toBeCloseTo(units.memoryMB["weights"]!, 6)
+    expect(plausible.minutesPerStep["training"]! / units.minutesPerStep["training"]!).toBeCloseTo(4 / 3, 6)
+  })
+
   test("sequences end at the model's length", () => {
     const short = trainUnits(decode({ ...config, model: { maxLength: 100 } }), model, assumed)
     expect(short.counts["trainedTokensPerStep"]).toBe(32 * 100)
     expect(short.counts["completionTokensPerStep"]).toBe(32 * 36)
+  })
+})
+
+describe("a reward model of its own", () => {
+  // 100 constraints in 100 prompts, and 80 different prompts without them.
+  const pairs = { prompts: 180, constraints: 100, base: model }
+  const own = { pairs: { samples: 2, crossed: 1 }, rewardModel: { maxLength: 128, epochs: 2, pairsPerStep: 16 } }
+  const counts = {
+    prompts: 180,
+    responses: 360,
+    pairs: 200,
+    updates: 2 * 20,
+    promptTokens: 180 * 64,
+    completionTokens: 360 * 192,
+    trainedTokens: 2 * 320 * 2 * 128
+  }
+
+  test("adds its prompts, responses, pairs, updates, tokens and minutes to those of the run", () => {
+    const bare = trainUnits(decode({ ...config, ...own }), model, assumed)
+    const whole = trainUnits(decode({ ...config, ...own }), model, assumed, pairs)
+    expect(whole.rewardModel?.counts).toEqual(counts)
+    const { generation, total, training } = whole.rewardModel!.minutes
+    expect(total).toBeCloseTo(generation! + training!, 12)
+    expect(whole.minutes).toBeCloseTo(bare.minutes + total, 12)
+    // As much as the same tokens are in a step of the run, but for the head, of which a classifier has next to nothing.
+    expect(generation).toBeCloseTo(bare.minutesPerStep["rollout"]! * 360 / 32, 1)
+    const tokens = (2 * 320 * 2 * 128) / bare.counts["trainedTokensPerStep"]!
+    expect(training).toBeLessThan(bare.minutesPerStep["training"]! * tokens)
+    expect(training).toBeGreaterThan(0.8 * bare.minutesPerStep["training"]! * tokens)
+    expect(printUnits(whole)).toMatch(/^reward model, made first {4}\d.*\n {2}prompts {19}180\n(.*\n)*time of all/m)
+    expect(printUnits(bare)).not.toMatch(/reward model/)
+  })
+
+  test("is all that reward train asks for; cross-validation trains on all folds but one, as often as there are folds", () => {
+    expect(rewardTrainUnits(decode({ ...config, ...own }), model, assumed, pairs).counts).toEqual({ ...counts, parameters: model.parameters })
+    const doubtful = decode({ ...config, ...own, pairs: { ...own.pairs, minConfidence: 0.3, folds: 4 } })
+    expect(rewardTrainUnits(doubtful, model, assumed, pairs).counts).toMatchObject({ updates: 2 * (20 + 4 * 15), trainedTokens: 4 * counts.trainedTokens })
   })
 })
 

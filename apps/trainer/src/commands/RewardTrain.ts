@@ -9,7 +9,7 @@ import { RunFolder } from "../RunFolder.ts"
 import { writtenGroups } from "../SoftAgreement.ts"
 import { ownSoftModel, printSoftModel } from "../SoftModel.ts"
 import { trainingPrompts } from "../Source.ts"
-import { evalUnits } from "../Units.ts"
+import { rewardTrainUnits } from "../Units.ts"
 import { runFlags, runHandler, runtimeLayer } from "./RunCommand.ts"
 
 /** Groups of the embedded world that the finished model is looked at with. */
@@ -36,6 +36,7 @@ const program = Effect.fnUntraced(function*(config: Config) {
 
 export const rewardTrain = Command.make("train", runFlags, runHandler("reward train", {
   embedded: true,
-  units: (config, model, assumed) => evalUnits(config, model, assumed, 2 * config.pairs.samples * Math.max(1, config.pairs.prompts)),
+  makesPairs: () => true,
+  units: (config, model, assumed, pairs) => rewardTrainUnits(config, model, assumed, pairs!),
   program: (config) => Effect.scoped(Effect.suspend(() => program(config))).pipe(Effect.provide(runtimeLayer(config)))
 })).pipe(Command.withDescription("Train a reward model of soft constraints from a policy's own answers"))

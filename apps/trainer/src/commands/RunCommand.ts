@@ -12,7 +12,8 @@ import { machineSpeed } from "../MachineSpeed.ts"
 import { embeddedConfig, fetchModel, modelDirectory, readModelSize } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { RunFolder } from "../RunFolder.ts"
-import { type Assumptions, type ModelSize, printUnits, type Units, unitsJson } from "../Units.ts"
+import { countPairs } from "../SoftPairs.ts"
+import { type Assumptions, type ModelSize, type PairSource, printUnits, type Units, unitsJson } from "../Units.ts"
 
 /** What a run has come to: `summary` is written to summary.json and printed under --json, `text` is for a person. */
 export interface RunResult {
@@ -31,8 +32,10 @@ export interface RunCommandOptions<E, R> {
   readonly embedded?: boolean
   /** Flags without which the run could not go on, ` --suite ifeval`. */
   readonly resumeWith?: string
+  /** Whether the run makes pairs for a reward model; a dry run then counts them in its prompts. */
+  readonly makesPairs?: (config: Config) => boolean
   /** What the run would ask for. */
-  readonly units: (config: Config, model: ModelSize, assumed: Assumptions) => Units
+  readonly units: (config: Config, model: ModelSize, assumed: Assumptions, pairs?: PairSource) => Units
   readonly program: (config: Config, options: RunOptions) => Effect.Effect<RunResult, E, R>
 }
 
@@ -42,10 +45,14 @@ export const runtimeLayer = ({ model: { threads } }: Config) => Runtime.layer(th
 /** Tokens that a dry run takes a prompt to have, template included. */
 const assumedPromptTokens = 128
 
-const dryRun = Effect.fnUntraced(function*(config: Config, unitsOf: RunCommandOptions<never, never>["units"]) {
+const dryRun = Effect.fnUntraced(function*(config: Config, { makesPairs, units: unitsOf }: Pick<RunCommandOptions<never, never>, "makesPairs" | "units">) {
   const model = yield* readModelSize(modelDirectory(config.model.path))
   const { gigaflops } = yield* machineSpeed.pipe(Effect.provide(runtimeLayer(config)))
-  const units = unitsOf(config, model, { promptTokens: assumedPromptTokens, gigaflops })
+  const { base } = config.rewardModel
+  const pairs = makesPairs?.(config) === true
+    ? { ...(yield* countPairs(config)), base: base === "" ? model : yield* readModelSize(modelDirectory(base)) }
+    : undefined
+  const units = unitsOf(config, model, { promptTokens: assumedPromptTokens, gigaflops }, pairs)
   yield* printResult(unitsJson(units), printUnits(units))
 })
 
@@ -83,7 +90,7 @@ export const runHandler =
       const file = resume === undefined ? source.file ?? shipped : path.join(resume, "config.json")
       const config = yield* readConfig({ ...source, file })
       yield* fetchModel(config.model.path, { weights: !input["dry-run"] })
-      if (input["dry-run"]) return yield* dryRun(config, options.units)
+      if (input["dry-run"]) return yield* dryRun(config, options)
 
       const run = Effect.gen(function*() {
         const folder = yield* RunFolder

@@ -32,7 +32,7 @@ import { referenceLogProbs } from "../ReferenceLogProbs.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf, promptEncoder } from "../Session.ts"
 import { heldOutPrompts, probePrompts, reasoningPrompts, trainingPrompts } from "../Source.ts"
-import { printSoftModel, softModelOf } from "../SoftModel.ts"
+import { printSoftModel, softModelOf, trainsRewardModel } from "../SoftModel.ts"
 import { answerOf } from "../Thought.ts"
 import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
 import { referencesOf, rewardsReadReference, trainUnits } from "../Units.ts"
@@ -326,6 +326,7 @@ export const makeTrain = (overrides?: TrainOverrides) =>
   runCommand("train", {
     description: "Train a model with GRPO to follow the constraints of its prompts",
     embedded: true,
+    makesPairs: trainsRewardModel,
     units: trainUnits,
     program: (config, options) =>
       Effect.scoped(Effect.suspend(() => program(config, options, overrides))).pipe(
