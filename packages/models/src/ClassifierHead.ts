@@ -39,7 +39,7 @@ export interface Classifier extends ClassifierConfig {
 }
 
 /** A tied head is none of its own: that is what a decoder without a head looks like. */
-const headless = (config: DecoderConfig): DecoderConfig => ({ ...config, tiedEmbeddings: true })
+export const headless = (config: DecoderConfig): DecoderConfig => ({ ...config, tiedEmbeddings: true })
 
 /** The head as a parameter: what an adapter of a classifier holds whole. */
 export const scoreParameter = ({ decoder, labels }: ClassifierConfig): ParameterSpec => ({

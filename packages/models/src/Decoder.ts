@@ -37,10 +37,14 @@ export interface DecoderGraph extends TrainableGraph {
   readonly head: Value
 }
 
-interface Emission {
-  readonly config: DecoderConfig
+/** Where the projections of a decoder find their weights. */
+interface Weights {
   readonly weight: (name: string) => Value
   readonly lora: LoraInputs | undefined
+}
+
+interface Emission extends Weights {
+  readonly config: DecoderConfig
   /** [2] int64: B and T. */
   readonly rows: Value
   readonly rope: RopeValues
@@ -56,7 +60,13 @@ const concat = (g: Graph, ...parts: ReadonlyArray<Value | number>): Value =>
   )
 
 /** x W^T by `${name}_proj`, with its bias where the config has one and its adapter where there is one. */
-const projection = (g: Graph, x: Value, name: string, bias: boolean | undefined, { lora, weight }: Emission): Value => {
+export const projection = (
+  g: Graph,
+  x: Value,
+  name: string,
+  bias: boolean | undefined,
+  { lora, weight }: Weights
+): Value => {
   const y = linear(g, x, weight(`${name}_proj.weight`), bias === true ? weight(`${name}_proj.bias`) : undefined)
   return lora === undefined ? y : lora.add(g, `${name}_proj`, x, y)
 }
@@ -91,7 +101,7 @@ const attention = (g: Graph, x: Value, l: number, emission: Emission): Value => 
   return projection(g, joined, `${prefix}o`, config.outputBias, emission)
 }
 
-const mlp = (g: Graph, x: Value, l: number, emission: Emission): Value => {
+export const mlp = (g: Graph, x: Value, l: number, emission: Pick<Emission, keyof Weights | "config">): Value => {
   const project = (name: string, input: Value) =>
     projection(g, input, `${layerPrefix(l)}mlp.${name}`, emission.config.mlpBias, emission)
   return project("down", swiGlu(g, project("gate", x), project("up", x)))

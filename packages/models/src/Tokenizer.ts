@@ -9,6 +9,7 @@ import { type ChatTemplate, namedTemplate, parseChatTemplate, specialTokens } fr
 import { fileError, isRecord, readJson, readText } from "./Files.ts"
 import { ModelError } from "./ModelError.ts"
 import type { TokenizerFiles } from "./TrainTokenizer.ts"
+import { wordEncoder } from "./WordEncoder.ts"
 
 /** One turn of a conversation. Templates read further fields: what a template doesn't know of, it leaves out. */
 export interface ChatMessage {
@@ -82,7 +83,9 @@ const specialId = (tokenizer: Pretrained, name: "eos" | "pad"): number | undefin
 
 const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: TokenizerSource): ChatTokenizer => {
   const eos = specialId(tokenizer, "eos")
-  const encode = (text: string) => Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }))
+  const encode = wordEncoder(source.tokenizer, source.config, (text) =>
+    Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }))
+  )
   const parsed = new Map<string, ChatTemplate>()
   const fail = (problem: string, remedy: string, cause?: unknown) =>
     new ModelError({ file: source.directory, key: "chat_template", problem, remedy, cause })

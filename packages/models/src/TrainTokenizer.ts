@@ -7,26 +7,9 @@
  */
 import { Heap } from "./internal/Heap.ts"
 import { ModelError } from "./ModelError.ts"
+import { patternOf, wordPattern } from "./WordPattern.ts"
 
-/** Where Qwen2 cuts text into words, in the syntax of tokenizer.json. */
-const wordPattern = [
-  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)`,
-  String.raw`[^\r\n\p{L}\p{N}]?\p{L}+`,
-  String.raw`\p{N}`,
-  String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*`,
-  String.raw`\s*[\r\n]+`,
-  String.raw`\s+(?!\S)`,
-  String.raw`\s+`
-].join("|")
-
-/** The same pattern for JavaScript, which has no inline flags and another idea of `\s`. */
-const words = new RegExp(
-  wordPattern
-    .replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])")
-    .replaceAll(String.raw`\s`, String.raw`\p{White_Space}`)
-    .replaceAll(String.raw`\S`, String.raw`\P{White_Space}`),
-  "gu"
-)
+const words = patternOf(wordPattern)
 
 /** The character that stands for each byte: itself where printable, else one from U+0100 on. GPT-2's table. */
 export const byteCharacters: ReadonlyArray<string> = (() => {

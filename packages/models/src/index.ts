@@ -9,7 +9,9 @@ export * from "./Tokenizer.ts"
 export * from "./TrainTokenizer.ts"
 export { decoderGraph, type DecoderGraph, type DecoderOptions } from "./Decoder.ts"
 export { linear, rmsNorm, type RopeValues, ropeValues, rotate, silu, swiGlu } from "./Layers.ts"
+export { packedClassifierGraph, type PackedClassifierOptions } from "./PackedClassifier.ts"
 export { decoderParameters, parameterCount, type ParameterSpec } from "./Parameters.ts"
+export { packRows, prefixBatches } from "./PrefixTree.ts"
 export * from "./Rope.ts"
 export type { RopeScaling } from "./RopeScaling.ts"
 export {
@@ -25,7 +27,10 @@ export {
   saveModel
 } from "./Model.ts"
 export * from "./AdapterFolder.ts"
-export * from "./ClassifierHead.ts"
+export {
+  type Classifier, type ClassifierConfig, classifierGraph, classifierOn, type ClassifierOptions, classifierParameters,
+  loadClassifier, parseClassifierConfig, saveClassifier, scoreName, scoreParameter
+} from "./ClassifierHead.ts"
 export * from "./Export.ts"
 export { exportGraph, type ExportGraphOptions, type ExportType } from "./ExportGraph.ts"
 export * from "./Lora.ts"

@@ -35,7 +35,10 @@ export const classifierBatches = (pairs: ReadonlyArray<EncodedPair>, maxTokens: 
 }
 
 /** Logit of "followed" less that of "not followed", one a pair, in the order of the pairs, from each batch's logits [B, 2]. */
-export const marginsOf = (batches: ReadonlyArray<MicroBatch>, logits: ReadonlyArray<ArrayLike<number>>): Array<number> => {
+export const marginsOf = (
+  batches: ReadonlyArray<Pick<MicroBatch, "rows">>,
+  logits: ReadonlyArray<ArrayLike<number>>
+): Array<number> => {
   const margins: Array<number> = []
   batches.forEach(({ rows }, m) =>
     rows.forEach((index, b) => (margins[index] = logits[m]![2 * b + 1]! - logits[m]![2 * b]!))

@@ -1,14 +1,15 @@
 // The reward model of soft constraints: a classifier folder that transformers loads as it is, and beside it
 // reward_model.json with the template and the temperature that it was trained with. A batch of pairs is scored in one
-// phase: equal pairs once, known ones from the cache, the rest in micro-batches of like length.
+// phase: equal pairs once, known ones from the cache, and of the rest what begins alike is read once.
 import {
-  type Classifier, classifierGraph, loadClassifier, type ModelError, saveClassifier, type SaveWeightsOptions
+  type Classifier, loadClassifier, type ModelError, packedClassifierGraph, packRows, prefixBatches, saveClassifier,
+  type SaveWeightsOptions
 } from "@ifrl/models"
 import { encodeModel, toModel } from "@ifrl/onnx"
-import { Runtime, type RuntimeError, Tensor } from "@ifrl/runtime"
+import { Runtime, type RuntimeError } from "@ifrl/runtime"
 import { Context, Effect, FileSystem, Layer, Path, Schema } from "effect"
 import { sigmoid } from "./Calibration.ts"
-import { classifierBatches, marginsOf } from "./ClassifierBatch.ts"
+import { marginsOf } from "./ClassifierBatch.ts"
 import { RewardModelError } from "./RewardModelError.ts"
 import { type RewardPair, rewardTemplate } from "./RewardTemplate.ts"
 
@@ -96,7 +97,7 @@ export const loadRewardModel = Effect.fn("loadRewardModel")(function*(directory:
 })
 
 export interface ScoringOptions {
-  /** Tokens of one run, padding included; memory grows with it. Default 2,048: more is no faster on a CPU. */
+  /** About the most tokens of one run, shared ones once; memory grows with it. Default 2,048: more is no faster on a CPU. */
   readonly batchTokens?: number
   /** Scores that are remembered, the latest used ones. 0 for none; default 65,536. */
   readonly cacheSize?: number
@@ -135,45 +136,54 @@ export class RewardModel extends Context.Service<RewardModel, {
   ): Layer.Layer<RewardModel, RewardModelError, Runtime> => Layer.effect(RewardModel, make(name, folder, options))
 }
 
-/** Logits [B, 2] of rows [B, T] at the flat positions `last` [B]. */
-const scoringGraph = ({ decoder, labels }: Classifier, maxLength: number): Uint8Array => {
-  const { graph, head, hidden } = classifierGraph({ decoder, labels }, { maxLength })
-  const last = graph.input("last", "int64", ["B"])
-  const rows = graph.op("Reshape", [hidden, graph.constant("int64", [-1, decoder.hiddenSize])])
-  graph.output(graph.op("Gemm", [graph.op("Gather", [rows, last], { axis: 0 }), head], { transB: 1 }), "logits")
-  return encodeModel(toModel(graph))
-}
+/** Weights of at most so many bytes are written into the graph, where ONNX Runtime packs them for its products. */
+const constantBytes = 2 ** 30
+
+/** Products with weights of a model of at most so many bytes are too small for many threads: batches run side by side. */
+const smallBytes = 2 ** 26
+
+/** Sessions of one model: one that has all threads for a batch, and one of which two runs share the threads. */
+const sessionsOf = Effect.fnUntraced(function*(classifier: Classifier, maxLength: number) {
+  const runtime = yield* Runtime
+  const bytes = Array.from(classifier.parameters.values()).reduce((sum, { data }) => sum + data.byteLength, 0)
+  const constant = bytes <= constantBytes
+  const graph = packedClassifierGraph(classifier, { maxLength, weights: constant ? classifier.parameters : undefined })
+  const model = encodeModel(toModel(graph))
+  const lanes = runtime.device === "cpu" && bytes <= smallBytes ? Math.min(2, runtime.threads) : 1
+  const alone = yield* runtime.session(model, { name: "reward model" })
+  const threads = Math.floor(runtime.threads / lanes)
+  const beside = lanes === 1 ? alone : yield* runtime.session(model, { name: "reward model (side by side)", threads })
+  return { alone, beside, lanes, parameters: constant ? {} : Object.fromEntries(classifier.parameters) }
+})
 
 const make = Effect.fnUntraced(function*(name: string, { card, classifier }: RewardModelFolder, options: ScoringOptions) {
   const { batchTokens = 2048, cacheSize = 65_536 } = options
-  const runtime = yield* Runtime
+  const { decoder, tokenizer } = classifier
   const failed = (error: RuntimeError) =>
     new RewardModelError({ operation: "score", subject: name, reason: error.message, remedy: error.remedy, cause: error })
   const template = yield* Effect.try({ try: () => rewardTemplate(card.template), catch: (cause) => cause as RewardModelError })
-  const session = yield* runtime.session(scoringGraph(classifier, card.maxLength), { name: "reward model" }).pipe(
-    Effect.mapError(failed)
-  )
-  const parameters = Object.fromEntries(classifier.parameters)
+  const { alone, beside, lanes, parameters } = yield* sessionsOf(classifier, card.maxLength).pipe(Effect.mapError(failed))
   const known = new Map<string, number>()
   const counts = { pairs: 0, read: 0, runs: 0 }
 
   const encodeAll = (pairs: ReadonlyArray<RewardPair>) =>
     Effect.try({
-      try: () => pairs.map((pair) => ({ tokens: template.encode(classifier.tokenizer, pair, card.maxLength) })),
+      try: () => pairs.map((pair) => template.encode(tokenizer, pair, card.maxLength)),
       catch: (cause) => cause
     }).pipe(Effect.catch((cause) => cause instanceof RewardModelError ? Effect.fail(cause) : Effect.die(cause)))
 
   const read = Effect.fnUntraced(function*(pairs: ReadonlyArray<RewardPair>) {
-    const batches = classifierBatches(yield* encodeAll(pairs), batchTokens)
-    const logits = yield* Effect.forEach(batches, ({ B, inputIds, positions, T }) =>
-      session.run({
-        ...parameters,
-        input_ids: Tensor.from("int64", [B, T], inputIds),
-        last: Tensor.from("int64", [B], positions!.map((position, b) => position + BigInt(b * T)))
-      }).pipe(Effect.map(({ logits }) => logits!.as("float32").data), Effect.mapError(failed)))
+    const rows = yield* encodeAll(pairs)
+    const batches = prefixBatches(rows, { nodes: batchTokens, lanes })
+    const session = batches.length === 1 ? alone : beside
+    const logits = yield* Effect.forEach(batches, (batch) =>
+      Effect.suspend(() => session.run({ ...parameters, ...packRows(decoder, batch.map((i) => rows[i]!)) })).pipe(
+        Effect.map(({ logits }) => logits!.as("float32").data),
+        Effect.mapError(failed)
+      ), { concurrency: lanes })
     counts.read += pairs.length
     counts.runs += batches.length
-    return marginsOf(batches, logits).map((margin) => sigmoid(margin / card.temperature))
+    return marginsOf(batches.map((rows) => ({ rows })), logits).map((margin) => sigmoid(margin / card.temperature))
   })
 
   const remember = (key: string, score: number) => {

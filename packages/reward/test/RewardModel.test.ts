@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from "@jest/globals"
-import { saveClassifier } from "@ifrl/models"
+import { classifierGraph, saveClassifier } from "@ifrl/models"
+import { encodeModel, toModel } from "@ifrl/onnx"
+import { Runtime, Tensor } from "@ifrl/runtime"
 import { Effect, FileSystem, Path } from "effect"
 import {
   classifierReport, examplesOf, loadRewardModel, RewardModel, type RewardModelResult, type RewardPair, rewardTemplate, saveRewardModel, trainRewardModel
@@ -100,7 +102,43 @@ describe("trainRewardModel", () => {
   })
 })
 
+/** Probabilities by the graph that is trained, one pair a run. */
+const plainScores = Effect.fnUntraced(function*({ card, classifier }: typeof result, pairs: ReadonlyArray<RewardPair>) {
+  const { graph, head, hidden } = classifierGraph(classifier, { maxLength: card.maxLength })
+  const rows = graph.op("Reshape", [hidden, graph.constant("int64", [-1, classifier.decoder.hiddenSize])])
+  graph.output(graph.op("Gemm", [rows, head], { transB: 1 }), "logits")
+  const session = yield* Runtime.use((runtime) => runtime.session(encodeModel(toModel(graph))))
+  return yield* Effect.forEach(pairs, (pair) => {
+    const tokens = rewardTemplate(card.template).encode(classifier.tokenizer, pair, card.maxLength)
+    return session.run({
+      ...Object.fromEntries(classifier.parameters),
+      input_ids: Tensor.from("int64", [1, tokens.length], BigInt64Array.from(tokens, BigInt))
+    }).pipe(Effect.map(({ logits }) => {
+      const [no, yes] = logits!.as("float32").data.slice(-2)
+      return 1 / (1 + Math.exp((no! - yes!) / card.temperature))
+    }))
+  })
+})
+
 describe("RewardModel", () => {
+  test("scores are those of the graph that is trained: ragged, equal, cut, many and one", async () => {
+    const words = (n: number) => Array.from({ length: n }, (_, i) => ["the", "river", "runs", "far"][(i * n) % 4]).join(" ")
+    const ragged = Array.from({ length: 60 }, (_, n) => ({ constraint: n % 3 === 0 ? "be sad" : "be glad", response: words(1 + n) }))
+    const pairs = [...ragged, ragged[5]!, ...probes, { constraint: "be sad", response: words(500) }]
+    const { none, one, plain, together } = await run(Effect.gen(function*() {
+      const plain = yield* plainScores(result, pairs)
+      return yield* scoring(result, ({ counts, score }) =>
+        Effect.gen(function*() {
+          const none = { scores: yield* score([]), counts: yield* counts }
+          return { none, one: yield* score(pairs.slice(7, 8)), together: yield* score(pairs), plain }
+        }), { cacheSize: 0 })
+    }))
+    expect(none).toEqual({ scores: [], counts: { pairs: 0, read: 0, runs: 0 } })
+    expect(Math.abs(one[0]! - plain[7]!)).toBeLessThan(1e-6)
+    together.forEach((p, i) => expect(Math.abs(p - plain[i]!)).toBeLessThan(1e-6))
+    expect(new Set(plain.map((p) => p.toFixed(3))).size).toBeGreaterThan(20)
+  })
+
   test("one phase scores as one at a time, whatever the batches; equal pairs are read once, known ones not again", async () => {
     const { alone, counts, small, together } = await run(Effect.gen(function*() {
       const alone = yield* scoring(result, ({ score }) => Effect.forEach(probes, (pair) => Effect.map(score([pair]), ([p]) => p!)), { cacheSize: 0 })

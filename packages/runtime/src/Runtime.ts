@@ -13,6 +13,8 @@ export class Runtime extends Context.Service<Runtime, {
   /** ONNX Runtime's version. */
   readonly version: string
   readonly device: "cpu" | "cuda"
+  /** Threads that work on an operator of a session that asks for no other number. */
+  readonly threads: number
   /** Loads a model for as long as the scope lives. */
   readonly session: (model: Model, options?: SessionOptions) => Effect.Effect<Session, RuntimeError, Scope.Scope>
 }>()("@ifrl/runtime/Runtime") {
@@ -50,6 +52,7 @@ export class Runtime extends Context.Service<Runtime, {
         return Runtime.of({
           version: environment.api.version,
           device: options.device ?? "cpu",
+          threads: pool.threads,
           session: (model, sessionOptions) => makeSession(context, model, sessionOptions)
         })
       })

@@ -1,0 +1,159 @@
+/**
+ * The graph that only scores: a classifier over rows packed as a tree of their prefixes (`packRows`), each node once and none
+ * for padding. Everything but attention is per node; attention runs by chunks of nodes in a Scan over groups of them.
+ * The last layer computes keys and values of all nodes, and the rest of it for the ends of rows alone, since these are
+ * what the head reads. No gradients: what is trained is `classifierGraph`, and the scores are equal.
+ */
+import { float, Graph, tensorData, type Value } from "@ifrl/onnx"
+import { type ClassifierConfig, classifierParameters, headless, scoreName } from "./ClassifierHead.ts"
+import { isRotary, windowOf } from "./Config.ts"
+import { mlp, projection } from "./Decoder.ts"
+import { linear, rmsNorm, ropeValues } from "./Layers.ts"
+import type { Parameters } from "./Model.ts"
+import { embeddingName, layerPrefix, normName } from "./Parameters.ts"
+import { chunkNodes, maskName, windowsOf } from "./PrefixTree.ts"
+import { ropeTables } from "./Rope.ts"
+
+export interface PackedClassifierOptions {
+  /** Longest row that the graph takes; the model's own limit by default. */
+  readonly maxLength?: number
+  /**
+   * Weights to write into the graph, which ONNX Runtime then packs for its products once. Without them, or for a model of 2
+   * GiB and more, which no model file holds, they are inputs.
+   */
+  readonly weights?: Parameters | undefined
+}
+
+/**
+ * How far below the greatest a score may fall before it is raised: exp(-80) is nothing beside 1 in float32, and no
+ * subnormal number, with which exp and all that follows take several times as long.
+ */
+const negligible = 80
+
+/** softmax over the last axis of masked scores, in which nothing becomes subnormal. */
+const softmax = (g: Graph, masked: Value): Value => {
+  const last = g.constant("int64", [-1])
+  const greatest = g.op("ReduceMax", [masked, last], { keepdims: 0 })
+  const floor = g.op("Sub", [greatest, g.constant("float32", negligible)])
+  return g.op("Softmax", [g.op("Max", [masked, g.op("Unsqueeze", [floor, last])])], { axis: -1 })
+}
+
+/** Inputs as `packRows` makes them, and parameters unless they are given; output `logits` [B, classes]. */
+export const packedClassifierGraph = (config: ClassifierConfig, options: PackedClassifierOptions = {}): Graph => {
+  const decoder = headless(config.decoder)
+  const { headDim: E, heads: H, kvHeads: K, layers: L } = decoder
+  const g = new Graph("packed")
+  const tokens = g.input("tokens", "int32", ["N"])
+  const depths = g.input("positions", "int32", ["N", 1])
+  const queries = g.input("queries", "int32", ["M", "G", H, chunkNodes])
+  const bounds = g.input("bounds", "int32", ["M + 1"])
+  const keys = g.input("keys", "int32", ["keys"])
+  const masks = new Map(
+    windowsOf(decoder).map((window) => [window, g.input(maskName(window), "float32", ["mask"])])
+  )
+  const returns = g.input("returns", "int32", ["N", H])
+  const ends = g.input("ends", "int32", ["B"])
+  const paths = g.input("paths", "int32", ["B", "T"])
+  const pathMask = g.input("path_mask", "float32", ["B", 1, 1, "T"])
+  const weights = new Map(
+    classifierParameters(config).map(({ name, shape }) => [
+      name,
+      options.weights === undefined
+        ? g.input(name, "float32", shape)
+        : g.initializer(name, tensorData("float32", shape, options.weights.get(name)!.as("float32").data))
+    ])
+  )
+  const weight = (name: string) => weights.get(name)!
+  const rope = ropeValues(g, ropeTables(decoder, options.maxLength ?? decoder.maxPositions), "float32")
+
+  const ints = (...values: ReadonlyArray<number>) => g.constant("int64", values)
+  const reshape = (x: Value, ...shape: ReadonlyArray<number>) => g.op("Reshape", [x, ints(...shape)])
+  const gather = (x: Value, at: Value) => g.op("Gather", [x, at], { axis: 0 })
+  const norm = (x: Value, name: string) => rmsNorm(g, x, weight(name), decoder.normEpsilon)
+  const positions = g.op("Cast", [depths], { to: "int64" })
+  const endPositions = gather(positions, ends)
+
+  /** Heads of a projection of x, one a row [rows heads, E], turned by the rows' positions where they are. */
+  const headsOf = (x: Value, l: number, name: "q" | "k" | "v", at: Value): Value => {
+    const prefix = `${layerPrefix(l)}self_attn.${name}`
+    const count = name === "q" ? H : K
+    const flat = projection(g, x, prefix, decoder.attentionBias, { weight, lora: undefined })
+    if (name === "v") return reshape(flat, -1, E)
+    const normed = decoder.qkNorm === true ? norm(reshape(flat, -1, E), `${prefix}_norm.weight`) : flat
+    if (!isRotary(decoder, l)) return reshape(normed, -1, E)
+    const placed = reshape(normed, -1, 1, count * E)
+    return reshape(g.op("RotaryEmbedding", [placed, at, rope.cos, rope.sin]), -1, E)
+  }
+
+  /** Where the heads of nodes [A, S] are in rows of all nodes' K heads: [A, K, S]. */
+  const headRows = (g: Graph, nodes: Value): Value => {
+    const first = g.op("Mul", [g.op("Unsqueeze", [nodes, g.constant("int64", [1])]), g.constant("int32", K)])
+    return g.op("Add", [first, g.constant("int32", Array.from({ length: K }, (_, k) => k), [1, K, 1])])
+  }
+
+  /** softmax(q k^T / sqrt(E) + mask) v for q [A, K, rep S, E], k and v [A, K, keys, E] and a mask [A, 1, S, keys]. */
+  const attend = (g: Graph, q: Value, k: Value, v: Value, mask: Value, S: number): Value => {
+    const [byHead, byGroup] = [g.constant("int64", [0, H, S, -1]), g.constant("int64", [0, K, (H / K) * S, -1])]
+    const scores = g.op("FusedMatMul", [q, k], { transB: 1, alpha: float(E ** -0.5) })
+    const p = softmax(g, g.op("Add", [g.op("Reshape", [scores, byHead]), mask]))
+    return g.op("MatMul", [g.op("Reshape", [p, byGroup]), v])
+  }
+
+  // What a group's body slices keys and masks by; the same for all layers.
+  const [from, to] = [[0, -1], [1, Number.MAX_SAFE_INTEGER]].map(([start, end]) =>
+    g.op("Unsqueeze", [
+      g.op("Cast", [g.op("Slice", [bounds, ints(start!), ints(end!)])], { to: "int64" }),
+      ints(1)
+    ])
+  ) as [Value, Value]
+  const G = g.op("Shape", [queries], { start: 1, end: 2 })
+  const perGroup = {
+    keys: g.op("Concat", [G, ints(-1)], { axis: 0 }),
+    mask: g.op("Concat", [G, ints(1, chunkNodes, -1)], { axis: 0 }),
+    maskRows: g.op("Mul", [G, ints(chunkNodes)])
+  }
+
+  /** Attention of all nodes, [N, H E]. */
+  const attendAll = (x: Value, l: number): Value => {
+    const [q, k, v] = (["q", "k", "v"] as const).map((name) => headsOf(x, l, name, positions)) as [Value, Value, Value]
+    const mask = masks.get(windowOf(decoder, l))!
+    const body = g.subgraph(`attention.${l}`)
+    const own = body.input(`attention.${l}.queries`, "int32", ["G", H, chunkNodes])
+    const [start, end] = ["start", "end"].map((part) => body.input(`attention.${l}.${part}`, "int64", [1])) as [Value, Value]
+    const part = (values: Value, size: Value, shape: Value) =>
+      body.op("Reshape", [
+        body.op("Slice", [values, body.op("Mul", [start, size]), body.op("Mul", [end, size])]),
+        shape
+      ])
+    const seen = headRows(body, part(keys, G, perGroup.keys))
+    const [ks, vs] = [k, v].map((heads) => body.op("Gather", [heads, seen], { axis: 0 })) as [Value, Value]
+    const qs = body.op("Reshape", [
+      body.op("Gather", [q, own], { axis: 0 }),
+      body.constant("int64", [0, K, (H / K) * chunkNodes, E])
+    ])
+    body.output(attend(body, qs, ks, vs, part(mask, perGroup.maskRows, perGroup.mask), chunkNodes))
+    const mixed = g.op("Scan", [queries, from, to], { body, num_scan_inputs: 3 })
+    return reshape(gather(reshape(mixed, -1, E), returns), -1, H * E)
+  }
+
+  /** Attention of the ends of rows, [B, H E]. */
+  const attendEnds = (x: Value, l: number): Value => {
+    const q = reshape(headsOf(gather(x, ends), l, "q", endPositions), -1, K, H / K, E)
+    const seen = headRows(g, paths)
+    const [k, v] = (["k", "v"] as const).map((name) => gather(headsOf(x, l, name, positions), seen)) as [Value, Value]
+    return reshape(attend(g, q, k, v, pathMask, 1), -1, H * E)
+  }
+
+  let x = gather(weight(embeddingName), tokens)
+  for (let l = 0; l < L; l++) {
+    const prefix = layerPrefix(l)
+    const normed = norm(x, `${prefix}input_layernorm.weight`)
+    const mixed = l < L - 1 ? attendAll(normed, l) : attendEnds(normed, l)
+    if (l === L - 1) x = gather(x, ends)
+    x = g.op("Add", [x, projection(g, mixed, `${prefix}self_attn.o`, decoder.outputBias, { weight, lora: undefined })])
+    const widened = norm(x, `${prefix}post_attention_layernorm.weight`)
+    x = g.op("Add", [x, mlp(g, widened, l, { config: decoder, weight, lora: undefined })])
+  }
+  g.output(linear(g, norm(x, normName), weight(scoreName)), "logits")
+  return g
+}

@@ -1,0 +1,94 @@
+/**
+ * Byte-level BPE cuts a text into words before anything else, so a word's tokens do not depend on what is around it and are worth
+ * remembering: a text of known words costs one pass of the pattern. Only for tokenizers that are known to work so; the
+ * tokens are those of the encoder that it is put before.
+ */
+import { isRecord } from "./Files.ts"
+import { patternOf, wordPattern } from "./WordPattern.ts"
+
+type Encode = (text: string) => Int32Array
+
+/** Qwen2's pattern, and Llama 3's, which keeps up to three digits together. */
+const patterns: ReadonlyArray<string> = [wordPattern, wordPattern.replace(String.raw`\p{N}|`, String.raw`\p{N}{1,3}|`)]
+
+/** Whether an object of tokenizer.json has these values; `undefined` for absent or null. */
+const has = (json: unknown, wanted: Readonly<Record<string, unknown>>): boolean =>
+  isRecord(json) && Object.entries(wanted).every(([key, value]) => (json[key] ?? undefined) === value)
+
+/** The pattern of a tokenizer whose words are independent of each other. */
+const wordsOf = (tokenizer: Readonly<Record<string, unknown>>): string | undefined => {
+  const { model, normalizer, pre_tokenizer: cut } = tokenizer
+  const parts = isRecord(cut) && cut["type"] === "Sequence" ? cut["pretokenizers"] : undefined
+  if (!Array.isArray(parts) || parts.length !== 2) return undefined
+  const [split, bytes] = parts as [unknown, unknown]
+  const known =
+    has(model, { type: "BPE", dropout: undefined, unk_token: undefined }) &&
+    ((normalizer ?? null) === null || has(normalizer, { type: "NFC" })) &&
+    has(split, { type: "Split", behavior: "Isolated", invert: false }) &&
+    has(bytes, { type: "ByteLevel", add_prefix_space: false, use_regex: false })
+  const pattern = isRecord(split) && isRecord(split["pattern"]) ? split["pattern"]["Regex"] : undefined
+  return known ? patterns.find((source) => source === pattern) : undefined
+}
+
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)
+
+/** Added tokens, which are cut out of a text before its words are. */
+const addedOf = (
+  tokenizer: Readonly<Record<string, unknown>>,
+  config: Readonly<Record<string, unknown>>
+): RegExp | undefined => {
+  const listed = [tokenizer["added_tokens"], config["added_tokens_decoder"]].flatMap((tokens) =>
+    isRecord(tokens) || Array.isArray(tokens) ? Object.values(tokens) : []
+  )
+  const contents = listed.flatMap((token) =>
+    isRecord(token) && typeof token["content"] === "string" && token["content"] !== "" ? [escaped(token["content"])] : []
+  )
+  return contents.length === 0 ? undefined : new RegExp(contents.join("|"), "u")
+}
+
+/** Words that are remembered, and how long they may be. */
+const limits = { words: 65_536, length: 64 }
+
+/** `encode` with the tokens of words remembered, where the tokenizer (tokenizer.json, tokenizer_config.json) allows. */
+export const wordEncoder = (
+  tokenizer: Readonly<Record<string, unknown>>,
+  config: Readonly<Record<string, unknown>>,
+  encode: Encode
+): Encode => {
+  const source = wordsOf(tokenizer)
+  if (source === undefined || config["remove_space"] === true || config["do_lowercase_and_remove_accent"] === true) {
+    return encode
+  }
+  const pattern = patternOf(source)
+  const added = addedOf(tokenizer, config)
+  const composes = (tokenizer["normalizer"] ?? null) !== null
+  const known = new Map<string, Int32Array>()
+  /** A word is cut no further when it stands alone; one that would be is none to remember. */
+  const isWhole = (word: string) => {
+    const again = (composes ? word.normalize("NFC") : word).match(pattern)
+    return again?.length === 1 && again[0] === word
+  }
+  const tokensOf = (word: string): Int32Array | undefined => {
+    const found = known.get(word)
+    if (found !== undefined) return found
+    if (word.length > limits.length || !isWhole(word)) return undefined
+    const tokens = encode(word)
+    if (known.size >= limits.words) known.clear()
+    known.set(word, tokens)
+    return tokens
+  }
+  return (text) => {
+    const composed = composes ? text.normalize("NFC") : text
+    if (added?.test(text) === true || (composed !== text && added?.test(composed) === true)) return encode(text)
+    const tokens: Array<number> = []
+    let covered = 0
+    for (const word of composed.match(pattern) ?? []) {
+      const found = tokensOf(word)
+      if (found === undefined) return encode(text)
+      for (let i = 0; i < found.length; i++) tokens.push(found[i]!)
+      covered += word.length
+    }
+    // What the pattern leaves out would be a word as well.
+    return covered === composed.length ? Int32Array.from(tokens) : encode(text)
+  }
+}
