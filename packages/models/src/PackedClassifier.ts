@@ -1,8 +1,8 @@
 /**
- * The graph that only scores: a classifier over rows packed as a tree of their prefixes (`packRows`), each node once and none
- * for padding. Everything but attention is per node; attention runs by chunks of nodes in a Scan over groups of them.
- * The last layer computes keys and values of all nodes, and the rest of it for the ends of rows alone, since these are
- * what the head reads. No gradients: what is trained is `classifierGraph`, and the scores are equal.
+ * The graph that only scores: a classifier over rows packed as a tree of their prefixes (`packRows`), each node once
+ * and none for padding. Everything but attention is per node; attention runs by chunks of nodes in a Scan over groups
+ * of them. The last layer computes keys and values of all nodes, and the rest of it for the ends of rows alone, since
+ * these are what the head reads. No gradients: what is trained is `classifierGraph`, and the scores are equal.
  */
 import { float, Graph, tensorData, type Value } from "@ifrl/onnx"
 import { type ClassifierConfig, classifierParameters, headless, scoreName } from "./ClassifierHead.ts"
@@ -18,8 +18,8 @@ export interface PackedClassifierOptions {
   /** Longest row that the graph takes; the model's own limit by default. */
   readonly maxLength?: number
   /**
-   * Weights to write into the graph, which ONNX Runtime then packs for its products once. Without them, or for a model of 2
-   * GiB and more, which no model file holds, they are inputs.
+   * Weights to write into the graph, which ONNX Runtime then packs for its products once. Without them they are
+   * inputs, as those of a model of 2 GiB and more have to be, which no model file holds.
    */
   readonly weights?: Parameters | undefined
 }
@@ -38,11 +38,22 @@ const softmax = (g: Graph, masked: Value): Value => {
   return g.op("Softmax", [g.op("Max", [masked, g.op("Unsqueeze", [floor, last])])], { axis: -1 })
 }
 
+/** What heads are made of. */
+interface Rows {
+  /** [rows, D] */
+  readonly x: Value
+  /** Which row each node takes, where there are fewer rows than nodes. */
+  readonly spread?: Value
+  /** Positions of the nodes. */
+  readonly at: Value
+}
+
 /** Inputs as `packRows` makes them, and parameters unless they are given; output `logits` [B, classes]. */
 export const packedClassifierGraph = (config: ClassifierConfig, options: PackedClassifierOptions = {}): Graph => {
   const decoder = headless(config.decoder)
   const { headDim: E, heads: H, kvHeads: K, layers: L } = decoder
   const g = new Graph("packed")
+  const vocabulary = g.input("vocabulary", "int32", ["V"])
   const tokens = g.input("tokens", "int32", ["N"])
   const depths = g.input("positions", "int32", ["N", 1])
   const queries = g.input("queries", "int32", ["M", "G", H, chunkNodes])
@@ -73,16 +84,18 @@ export const packedClassifierGraph = (config: ClassifierConfig, options: PackedC
   const positions = g.op("Cast", [depths], { to: "int64" })
   const endPositions = gather(positions, ends)
 
-  /** Heads of a projection of x, one a row [rows heads, E], turned by the rows' positions where they are. */
-  const headsOf = (x: Value, l: number, name: "q" | "k" | "v", at: Value): Value => {
+  /** Heads of a projection, one a row [rows heads, E], turned by the rows' positions where they are. */
+  const headsOf = ({ at, spread, x }: Rows, l: number, name: "q" | "k" | "v"): Value => {
     const prefix = `${layerPrefix(l)}self_attn.${name}`
     const count = name === "q" ? H : K
     const flat = projection(g, x, prefix, decoder.attentionBias, { weight, lora: undefined })
-    if (name === "v") return reshape(flat, -1, E)
-    const normed = decoder.qkNorm === true ? norm(reshape(flat, -1, E), `${prefix}_norm.weight`) : flat
-    if (!isRotary(decoder, l)) return reshape(normed, -1, E)
-    const placed = reshape(normed, -1, 1, count * E)
-    return reshape(g.op("RotaryEmbedding", [placed, at, rope.cos, rope.sin]), -1, E)
+    const normed =
+      decoder.qkNorm === true && name !== "v"
+        ? reshape(norm(reshape(flat, -1, E), `${prefix}_norm.weight`), -1, count * E)
+        : flat
+    const all = spread === undefined ? normed : gather(normed, spread)
+    if (name === "v" || !isRotary(decoder, l)) return reshape(all, -1, E)
+    return reshape(g.op("RotaryEmbedding", [reshape(all, -1, 1, count * E), at, rope.cos, rope.sin]), -1, E)
   }
 
   /** Where the heads of nodes [A, S] are in rows of all nodes' K heads: [A, K, S]. */
@@ -114,12 +127,15 @@ export const packedClassifierGraph = (config: ClassifierConfig, options: PackedC
   }
 
   /** Attention of all nodes, [N, H E]. */
-  const attendAll = (x: Value, l: number): Value => {
-    const [q, k, v] = (["q", "k", "v"] as const).map((name) => headsOf(x, l, name, positions)) as [Value, Value, Value]
+  const attendAll = (rows: Rows, l: number): Value => {
+    const [q, k, v] = (["q", "k", "v"] as const).map((name) => headsOf(rows, l, name)) as [Value, Value, Value]
     const mask = masks.get(windowOf(decoder, l))!
     const body = g.subgraph(`attention.${l}`)
     const own = body.input(`attention.${l}.queries`, "int32", ["G", H, chunkNodes])
-    const [start, end] = ["start", "end"].map((part) => body.input(`attention.${l}.${part}`, "int64", [1])) as [Value, Value]
+    const [start, end] = ["start", "end"].map((name) => body.input(`attention.${l}.${name}`, "int64", [1])) as [
+      Value,
+      Value
+    ]
     const part = (values: Value, size: Value, shape: Value) =>
       body.op("Reshape", [
         body.op("Slice", [values, body.op("Mul", [start, size]), body.op("Mul", [end, size])]),
@@ -137,18 +153,22 @@ export const packedClassifierGraph = (config: ClassifierConfig, options: PackedC
   }
 
   /** Attention of the ends of rows, [B, H E]. */
-  const attendEnds = (x: Value, l: number): Value => {
-    const q = reshape(headsOf(gather(x, ends), l, "q", endPositions), -1, K, H / K, E)
+  const attendEnds = (rows: Rows, l: number): Value => {
+    const q = reshape(headsOf({ x: gather(rows.x, ends), at: endPositions }, l, "q"), -1, K, H / K, E)
     const seen = headRows(g, paths)
-    const [k, v] = (["k", "v"] as const).map((name) => gather(headsOf(x, l, name, positions), seen)) as [Value, Value]
+    const [k, v] = (["k", "v"] as const).map((name) => gather(headsOf(rows, l, name), seen)) as [Value, Value]
     return reshape(attend(g, q, k, v, pathMask, 1), -1, H * E)
   }
 
-  let x = gather(weight(embeddingName), tokens)
+  const embedded = gather(weight(embeddingName), vocabulary)
+  let x = gather(embedded, tokens)
   for (let l = 0; l < L; l++) {
     const prefix = layerPrefix(l)
-    const normed = norm(x, `${prefix}input_layernorm.weight`)
-    const mixed = l < L - 1 ? attendAll(normed, l) : attendEnds(normed, l)
+    const input = (of: Value) => norm(of, `${prefix}input_layernorm.weight`)
+    // Before the first attention a token is the same wherever it stands.
+    const alike = l === 0 && L > 1
+    const rows: Rows = alike ? { x: input(embedded), at: positions, spread: tokens } : { x: input(x), at: positions }
+    const mixed = l < L - 1 ? attendAll(rows, l) : attendEnds(rows, l)
     if (l === L - 1) x = gather(x, ends)
     x = g.op("Add", [x, projection(g, mixed, `${prefix}self_attn.o`, decoder.outputBias, { weight, lora: undefined })])
     const widened = norm(x, `${prefix}post_attention_layernorm.weight`)

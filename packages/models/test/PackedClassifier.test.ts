@@ -83,7 +83,8 @@ test("weights may be inputs, and one row is enough", async () => {
   const rows = rowsOf(config.decoder.vocabSize)
   const plain = await plainLogits(config, parameters, rows)
   expect(greatestDifference(await packedLogits(config, parameters, rows, false), plain)).toBeLessThan(bound)
-  expect(greatestDifference(await packedLogits(config, parameters, rows.slice(9, 10)), plain.slice(18, 20))).toBeLessThan(bound)
+  const one = await packedLogits(config, parameters, rows.slice(9, 10))
+  expect(greatestDifference(one, plain.slice(18, 20))).toBeLessThan(bound)
 })
 
 test("the bound catches a window one token longer, and positions in a layer that has none", async () => {

@@ -57,12 +57,14 @@ describe("packRows", () => {
     const rows = prefixBatches(given, { nodes: 1e6 })[0]!.map((i) => given[i]!)
     const input = packRows(config(window === undefined ? undefined : { size: window, layers: [0, 1, 2] }), rows)
     const numbers = (name: string) => Array.from(input[name]!.data as Int32Array)
-    const [tokens, depths, ends, paths] = ["tokens", "positions", "ends", "paths"].map(numbers)
+    const [vocabulary, which, depths, ends, paths] = ["vocabulary", "tokens", "positions", "ends", "paths"].map(numbers)
+    const tokens = which!.map((place) => vocabulary![place])
+    expect(new Set(vocabulary).size).toBe(vocabulary!.length)
     const T = input["paths"]!.dims[1]!
-    expect(tokens!.length).toBe(prefixes(rows).size)
+    expect(tokens.length).toBe(prefixes(rows).size)
     rows.forEach((row, b) => {
       const path = paths!.slice(b * T, b * T + row.length)
-      expect(path.map((n) => tokens![n])).toEqual(Array.from(row))
+      expect(path.map((n) => tokens[n])).toEqual(Array.from(row))
       expect(path.map((n) => depths![n])).toEqual(Array.from(row.keys()))
       expect(ends![b]).toBe(path.at(-1))
     })
@@ -72,7 +74,7 @@ describe("packRows", () => {
       path.forEach((n, t) => ancestors.set(n, new Set(path.slice(Math.max(0, t + 1 - (window ?? 1e9)), t + 1))))
     })
     const seen = visible(input, window)
-    expect(seen.size).toBe(tokens!.length)
+    expect(seen.size).toBe(tokens.length)
     for (const [node, keys] of seen) expect([node, keys]).toEqual([node, ancestors.get(node)])
     const pathMask = numbers("path_mask")
     rows.forEach(({ length }, b) => {
