@@ -55,21 +55,23 @@ const trainSoftModel = Effect.fn("trainSoftModel")(function*(
   const fs = yield* FileSystem.FileSystem
   const display = yield* Display
   const began = yield* Clock.currentTimeMillis
+  yield* display.begin("reward model", 0, [])
   const work = path.join(directory, workFolder)
   yield* fs.makeDirectory(work, { recursive: true }).pipe(inFolder(work))
   const { key, pairs, rows: chosen } = yield* softPairs(config, model, rows, work)
   yield* writePairs(path.join(directory, "pairs.jsonl"), pairs)
+  yield* display.line(`reward model: ${pairs.length} pairs of the policy's own answers`)
   const base = config.rewardModel.base === "" ? config.model.path : config.rewardModel.base
   const checkpoints = path.join(work, `classifier-${hashOf(key, config.pairs, config.rewardModel)}`)
   const result = yield* trainRewardModel({
     checkpoints: yield* Checkpoints.pipe(Effect.provide(Checkpoints.layer(checkpoints, 1))),
-    onResume: (update) => display.line(`reward model: goes on after update ${update}`),
+    onResume: (update) => display.line(`reward model: its training goes on after update ${update}`),
     pairs,
     pairsConfig: config.pairs,
     config: config.rewardModel,
     base: loadModel(modelDirectory(base)),
     names: { base, policy: config.model.path },
-    onUpdate: (update, total) => display.activity("reward model: updates", update, total)
+    onUpdate: (update, total) => display.activity("updates", update, total)
   })
   const folder = path.join(directory, modelFolder)
   yield* saveRewardModel(folder, result)

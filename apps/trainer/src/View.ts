@@ -20,6 +20,7 @@ export interface Sample {
 export interface ViewState {
   readonly title: string
   readonly columns: ReadonlyArray<Column>
+  /** 0 for work without steps, of which only the activity is shown. */
   readonly steps: number
   readonly step: number
   /** Steps that lay behind at the beginning, in a resumed run. */
@@ -88,8 +89,7 @@ export const renderView = (state: ViewState, width: number): string => {
   const last = state.history.at(-1)
   const head = [
     pc.bold(state.title),
-    bar(state.step / Math.max(1, state.steps), 20),
-    `${state.step}/${state.steps}`,
+    ...(state.steps === 0 ? [] : [bar(state.step / state.steps, 20), `${state.step}/${state.steps}`]),
     pc.dim(formatDuration(state.seconds)),
     ...(left === undefined ? [] : [pc.dim(`${formatDuration(left)} left`)])
   ].join("  ")

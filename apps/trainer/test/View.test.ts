@@ -40,6 +40,11 @@ test("the view shows progress, metrics, activity and a sample within the width",
   expect(lines.slice(5).every((line) => line.length <= 60)).toBe(true)
 })
 
+test("work without steps has no bar", () => {
+  const text = stripVTControlCharacters(renderView({ ...state, steps: 0, step: 0, history: [], sample: undefined }, 60))
+  expect(text).toBe("train  1 min 40 s\n  responses 3/8")
+})
+
 const training = Effect.gen(function*() {
   const display = yield* Display
   yield* display.line("run runs/a")

@@ -49,7 +49,12 @@ describe("measureAgreement", () => {
       groups: 1, judgements: 6, kendallTau: 1, pairwiseAgreement: 1, accuracy: 1, auc: 1, byType: { tone: { judgements: 3 }, length: { judgements: 3 } }
     })
     expect(agreement.ece).toBeLessThan(1e-9)
-    expect(printAgreements([agreement]).split("\n")).toHaveLength(2)
+    expect(printAgreements([{ ...agreement, kendallTau: NaN, ece: 0, secondsPerGroup: 0 }]).split("\n")).toEqual([
+      "judge     tau  pairwise  accuracy    AUC    ECE  judgements  groups  s/group",
+      "test        -     1.000     1.000  1.000  0.000           6       1    0.000",
+      "  length                    1.000  1.000                  3",
+      "  tone                      1.000  1.000                  3"
+    ])
   })
 
   test("a judge that says the opposite disagrees wholly; one that knows nothing is at chance", async () => {

@@ -122,7 +122,7 @@ const measure = (input: Input, config: Config) =>
       ? yield* Effect.scoped(measureThroughput(input["reward-model"].value, sets.flatMap(([, groups]) => groups), input.throughput))
       : undefined
     const text = [
-      ...results.map(([name, agreements]) => `${name}\n${printAgreements(agreements)}${byType(agreements)}`),
+      ...results.map(([name, agreements]) => `${name}\n${printAgreements(agreements)}`),
       ...(throughput === undefined ? [] : [printThroughput(throughput)])
     ].join("\n\n")
     yield* printResult({ ...Object.fromEntries(results), ...(throughput !== undefined && { throughput }) }, text)
@@ -132,10 +132,3 @@ export const rewardEval = Command.make("eval", flags, Effect.fnUntraced(function
   const config = yield* configOf(input)
   yield* measure(input, config).pipe(Effect.provide(runtimeLayer(config)))
 })).pipe(Command.withDescription("Agreement of judges of soft constraints with labels"))
-
-const byType = (agreements: ReadonlyArray<Agreement>): string =>
-  agreements.flatMap(({ byType, judge }) =>
-    Object.entries(byType).map(([type, { accuracy, auc, judgements }]) =>
-      `\n  ${judge}, ${type}: accuracy ${accuracy.toFixed(3)}, AUC ${auc.toFixed(3)} (${judgements})`
-    )
-  ).join("")

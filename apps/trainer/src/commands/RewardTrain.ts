@@ -4,7 +4,6 @@ import { RewardModel } from "@ifrl/reward"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { type Config, embedded } from "../Config.ts"
-import { Display } from "../Display.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { writtenGroups } from "../SoftAgreement.ts"
 import { ownSoftModel, printSoftModel } from "../SoftModel.ts"
@@ -17,8 +16,6 @@ const groups = 100
 
 const program = Effect.fnUntraced(function*(config: Config) {
   const folder = yield* RunFolder
-  const display = yield* Display
-  yield* display.begin("reward train", 1, [])
   const summary = yield* ownSoftModel(config, yield* trainingPrompts(config), folder.directory)
   const agreement = config.data.prompts !== embedded ? undefined : yield* rewardModelAsJudge.pipe(
     Effect.flatMap((judge) => measureAgreement(writtenGroups(groups, config.pairs.without), judge)),

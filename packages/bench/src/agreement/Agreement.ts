@@ -127,19 +127,29 @@ export const readGroups = Effect.fn("readGroups")(function*(file: string) {
   return yield* Effect.forEach(lines, ({ line, number }) => decodeGroup(line).pipe(Effect.mapError(refuse(`${file}:${number}`))))
 })
 
-/** Judges side by side, one a line. */
+/** Of all judgements, or of those of one type. */
+type Line = Pick<Agreement, "accuracy" | "auc" | "judgements"> & Partial<Agreement> & { readonly label: string }
+
+const linesOf = (agreement: Agreement): ReadonlyArray<Line> => [
+  { ...agreement, label: agreement.judge },
+  ...Object.entries(agreement.byType).map(([type, found]) => ({ ...found, label: `  ${type}` }))
+]
+
+/** Judges side by side, one a line, each with a line a type where the groups name them. What is not defined is a dash. */
 export const printAgreements = (agreements: ReadonlyArray<Agreement>): string => {
-  const figures: ReadonlyArray<readonly [string, (a: Agreement) => string]> = [
-    ["judge", ({ judge }) => judge],
-    ["tau", (a) => a.kendallTau.toFixed(3)],
-    ["pairwise", (a) => a.pairwiseAgreement.toFixed(3)],
-    ["accuracy", (a) => a.accuracy.toFixed(3)],
-    ["AUC", (a) => a.auc.toFixed(3)],
-    ["ECE", (a) => a.ece.toFixed(3)],
-    ["s/group", (a) => a.secondsPerGroup.toFixed(3)],
-    ["groups", (a) => String(a.groups)]
+  const decimals = (value: number | undefined) => value === undefined ? "" : Number.isNaN(value) ? "-" : value.toFixed(3)
+  const figures: ReadonlyArray<readonly [string, (line: Line) => string]> = [
+    ["judge", ({ label }) => label],
+    ["tau", (a) => decimals(a.kendallTau)],
+    ["pairwise", (a) => decimals(a.pairwiseAgreement)],
+    ["accuracy", (a) => decimals(a.accuracy)],
+    ["AUC", (a) => decimals(a.auc)],
+    ["ECE", (a) => decimals(a.ece)],
+    ["judgements", (a) => String(a.judgements)],
+    ["groups", (a) => a.groups === undefined ? "" : String(a.groups)],
+    ["s/group", (a) => decimals(a.secondsPerGroup)]
   ]
-  const table = [figures.map(([name]) => name), ...agreements.map((a) => figures.map(([, of]) => of(a)))]
+  const table = [figures.map(([name]) => name), ...agreements.flatMap(linesOf).map((line) => figures.map(([, of]) => of(line)))]
   const widths = figures.map((_, column) => Math.max(...table.map((line) => line[column]!.length)))
-  return table.map((line) => line.map((cell, c) => c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)).join("  ")).join("\n")
+  return table.map((line) => line.map((cell, c) => c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)).join("  ").trimEnd()).join("\n")
 }
