@@ -262,7 +262,7 @@ export const evalUnits = (config: Config, model: ModelSize, assumed: Assumptions
 const integer = (value: number) => Math.round(value).toLocaleString("en-US")
 const duration = (minutes: number) => minutes < 0.1 ? `${(minutes * 60).toFixed(1)} s` : `${minutes.toFixed(1)} min`
 /** `promptsPerStep` to `prompts per step`. */
-const words = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+export const words = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 /** The units as lines for a person. */
 export const printUnits = ({ assumed, counts, memoryMB, minutes, minutesPerStep, rewardModel }: Units): string => {

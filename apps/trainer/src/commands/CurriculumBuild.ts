@@ -22,6 +22,7 @@ import { CommandError } from "../CommandError.ts"
 import { Json } from "../Flags.ts"
 import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
+import { words } from "../Units.ts"
 
 const writers = ["templates", "endpoint", "policy"] as const
 
@@ -218,7 +219,7 @@ export const build = Command.make("build", buildFlags, (input) =>
         : `${made} seeds and questions${resumed > 0 ? `, after ${resumed} that were there,` : ""} in ${seconds.toFixed(1)} s, ${peakMegabytes.toFixed(0)} MB`,
       `${manifest.rows.rows} rows, sha256 ${manifest.rows.sha256.slice(0, 16)}${manifest.heldOut === undefined ? "" : `; ${manifest.heldOut.rows} held out`}`,
       Object.entries(manifest.counts)
-        .map(([name, n]) => `${name} ${n}`)
+        .map(([name, n]) => `${words(name)} ${n}`)
         .join(", ")
     ].join("\n")
     yield* printResult({ ...manifest, resumed, units, seconds, peakMegabytes }, text)
