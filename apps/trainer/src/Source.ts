@@ -1,8 +1,10 @@
 // Where a run's prompts and conversations come from: the embedded world or files of the user's.
-import { isCurriculum, loadCurriculum, loadPrompts, originals, type PromptRow } from "@ifrl/curriculum"
+import {
+  decodeJsonLines, isCurriculum, type LineFault, loadCurriculum, loadPrompts, originals, type PromptRow, readText
+} from "@ifrl/curriculum"
 import { Conversation } from "@ifrl/train"
 import { finalLine, lastBoxed } from "@ifrl/verifiers"
-import { Effect, FileSystem, Schema } from "effect"
+import { Effect } from "effect"
 import { CommandError } from "./CommandError.ts"
 import { type Config, embedded } from "./Config.ts"
 import {
@@ -90,24 +92,11 @@ export const softVerdictAt = (row: PromptRow, index: number, answer: string): bo
 const toConversation = ({ messages, row }: Demonstration, i: number) => ({ id: `${row.id}/${i}`, messages })
 
 const conversationsOf = Effect.fnUntraced(function*(path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const refuse = (line: number | undefined, reason: string, cause?: unknown) =>
-    new CommandError({
-      operation: "data",
-      subject: line === undefined ? path : `${path}:${line}`,
-      reason,
-      remedy: "give one JSON object { messages: [{ role, content }, ...] } a line",
-      cause
-    })
-  const text = yield* fs.readFileString(path).pipe(Effect.mapError((cause) => refuse(undefined, cause.message, cause)))
-  const lines = text.split("\n").map((line, i) => ({ line, number: i + 1 })).filter(({ line }) => line.trim() !== "")
-  if (lines.length === 0) return yield* refuse(undefined, "holds no conversations")
-  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Conversation))
-  return yield* Effect.forEach(lines, ({ line, number }) =>
-    decode(line).pipe(
-      Effect.map(({ id, messages }) => ({ id: id ?? `${path}:${number}`, messages })),
-      Effect.mapError((cause) => refuse(number, cause.message.replaceAll("\n", " "), cause))
-    ))
+  const refuse = (fault: LineFault) =>
+    new CommandError({ operation: "data", remedy: "give one JSON object { messages: [{ role, content }, ...] } a line", ...fault })
+  const lines = yield* decodeJsonLines(path, yield* readText(path, refuse), Conversation, refuse)
+  if (lines.length === 0) return yield* refuse({ subject: path, reason: "holds no conversations", cause: undefined })
+  return lines.map(({ line, value: { id, messages } }) => ({ id: id ?? `${path}:${line}`, messages }))
 })
 
 /** Conversations to learn from, and those that only measure. */

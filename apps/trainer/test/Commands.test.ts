@@ -4,12 +4,10 @@ import { readArtifacts } from "@ifrl/artifacts"
 import { loadTokenizer, loadWeights } from "@ifrl/models"
 import { Runtime } from "@ifrl/runtime"
 import { Effect } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { cli } from "../src/index.ts"
+import { runCli as run } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 let folder = ""
@@ -20,13 +18,6 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const run = (...args: ReadonlyArray<string>) =>
-  Effect.runPromise(
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(args))
-      return { exit, output: yield* TestConsole.logLines }
-    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
 
 interface Generated {
   readonly text: string

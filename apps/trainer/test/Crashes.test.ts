@@ -1,17 +1,16 @@
 // N steps are k steps, a crash, a resume and N - k steps, byte for byte, wherever the crash.
 import { afterAll, beforeAll, expect, test } from "@jest/globals"
 import { readEvents } from "@ifrl/train"
-import { spawn } from "node:child_process"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { runScript } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const binary = script("../bin/ifrl.js")
 const crashing = script("./crashing.mjs")
-const { FORCE_COLOR: _, ...env } = process.env
 
 /** Milliseconds for two runs of the command, on a machine that is busy with something else. */
 const patience = 180_000
@@ -19,19 +18,7 @@ const patience = 180_000
 let folder = ""
 const at = (...names: ReadonlyArray<string>) => join(folder, ...names)
 
-const run = (file: string, ...args: ReadonlyArray<string>) =>
-  new Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>((resolve, reject) => {
-    const child = spawn(process.execPath, [file, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
-    let [stdout, stderr] = ["", ""]
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text
-    })
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text
-    })
-    child.on("error", reject)
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
-  })
+const run = (file: string, ...args: ReadonlyArray<string>) => runScript(folder, file, ...args)
 
 // What makes state that a resume could lose: moments, a decaying rate, two updates a rollout, resampled groups, a shuffled order, guards.
 const settings = {

@@ -4,8 +4,6 @@ import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { isReasoning, makeSchedule } from "@ifrl/curriculum"
 import { Effect, Result } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -13,8 +11,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { cli, readConfig } from "../src/index.ts"
+import { readConfig } from "../src/index.ts"
 import { heldOutPrompts, trainingPrompts } from "../src/Source.ts"
+import { runCli } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 let folder = ""
@@ -55,13 +54,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const run = (...args: ReadonlyArray<string>) =>
-  Effect.runPromise(
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(["curriculum", ...args]))
-      return { exit, output: (yield* TestConsole.logLines).map(String) }
-    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
+const run = (...args: ReadonlyArray<string>) => runCli("curriculum", ...args)
 const json = async (...args: ReadonlyArray<string>) => JSON.parse((await run(...args, "--json")).output[0]!)
 const build = (out: string, ...args: ReadonlyArray<string>) =>
   json("build", "--out", at(out), "--seeds", at("seeds.jsonl"), "--questions", at("math.jsonl"), ...args)

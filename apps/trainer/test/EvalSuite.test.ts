@@ -1,13 +1,9 @@
 // `ifrl eval --suite` on prompts made up for these tests, with responses from a file and from a tiny model.
-import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
-import { Effect } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { cli } from "../src/index.ts"
+import { runCli } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 let folder = ""
@@ -37,13 +33,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-const run = (...args: ReadonlyArray<string>) =>
-  Effect.runPromise(
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(["eval", "--set", `run.folder=${at("runs")}`, ...args]))
-      return { exit, output: yield* TestConsole.logLines, errors: yield* TestConsole.errorLines }
-    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
+const run = (...args: ReadonlyArray<string>) => runCli("eval", "--set", `run.folder=${at("runs")}`, ...args)
 const suite = ["--suite", "ifeval", "--data"]
 const read = async (path: string) => JSON.parse(await readFile(at(path), "utf8"))
 

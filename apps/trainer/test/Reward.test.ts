@@ -4,22 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { classifierOn, loadModel } from "@ifrl/models"
 import { classLabels, type RewardModelCard, rewardTemplates, saveRewardModel } from "@ifrl/reward"
 import { Effect, Layer } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { cli } from "../src/index.ts"
 import { writtenGroups } from "../src/SoftAgreement.ts"
+import { runCli as run } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
-const run = (...args: ReadonlyArray<string>) =>
-  Effect.runPromise(
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(args))
-      return { exit, output: yield* TestConsole.logLines }
-    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
 
 const report = { examples: 1, accuracy: 1, auc: 1, negativeLogLikelihood: 0, ece: 0 }
 const card: RewardModelCard = {

@@ -1,6 +1,6 @@
 // Self-supervised pairs (arXiv 2508.02150): for each soft constraint c_k of a row, responses of the policy to level k are
 // positives and its responses to level k - 1, which never saw c_k, are negatives. Nobody labels anything.
-import { isSoft, levelOf, type PromptRow } from "@ifrl/curriculum"
+import { isSoft, levelOf, type LineFault, type PromptRow, readJsonLines } from "@ifrl/curriculum"
 import { Effect, FileSystem, Schema } from "effect"
 import { RewardModelError } from "./RewardModelError.ts"
 
@@ -133,20 +133,8 @@ export const writePairs = Effect.fn("writePairs")(function*(file: string, pairs:
   )
 })
 
-const decodePair = Schema.decodeUnknownEffect(Schema.fromJsonString(SoftPair))
+const refusePair = (fault: LineFault) =>
+  new RewardModelError({ operation: "pairs", remedy: "give pairs as `ifrl reward train` writes them, one a line", ...fault })
 
 /** Pairs from JSONL; a line that is no pair is refused by number. */
-export const readPairs = Effect.fn("readPairs")(function*(file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const refuse = (subject: string) => (cause: { readonly message: string }) =>
-    new RewardModelError({
-      operation: "pairs",
-      subject,
-      reason: cause.message.replaceAll("\n", " "),
-      remedy: "give pairs as `ifrl reward train` writes them, one a line",
-      cause
-    })
-  const text = yield* fs.readFileString(file).pipe(Effect.mapError(refuse(file)))
-  const lines = text.split("\n").map((line, i) => ({ line, number: i + 1 })).filter(({ line }) => line.trim() !== "")
-  return yield* Effect.forEach(lines, ({ line, number }) => decodePair(line).pipe(Effect.mapError(refuse(`${file}:${number}`))))
-})
+export const readPairs = Effect.fn("readPairs")((file: string) => readJsonLines(file, SoftPair, refusePair))

@@ -1,8 +1,9 @@
 // `ifrl reward`: the reward model of soft constraints, trained, asked, measured and served.
+import { decodeJsonLines, type LineFault, lineFault, readJsonLines } from "@ifrl/curriculum"
 import { predictRoutes, RewardModel, type RewardPair } from "@ifrl/reward"
 import { Runtime } from "@ifrl/runtime"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Clock, Console, Effect, FileSystem, Layer, Schema, Stdio, Stream } from "effect"
+import { Clock, Console, Effect, Layer, Schema, Stdio, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { HttpRouter } from "effect/http"
 import { createServer } from "node:http"
@@ -23,24 +24,21 @@ const Line = Schema.Struct({
   response: Schema.String,
   instruction: Schema.optionalKey(Schema.String)
 })
-const decodeLine = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
+const refuseLine = (fault: LineFault) =>
+  new CommandError({
+    operation: "reward score",
+    remedy: "give one JSON object { constraint, response } a line, with the instruction if the model reads it",
+    ...fault
+  })
 
 const readLines = Effect.fnUntraced(function*(file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const stdio = yield* Stdio.Stdio
-  const refuse = (subject: string) => (cause: { readonly message: string }) =>
-    new CommandError({
-      operation: "reward score",
-      subject,
-      reason: cause.message.replaceAll("\n", " "),
-      remedy: "give one JSON object { constraint, response } a line, with the instruction if the model reads it",
-      cause
-    })
-  const text = yield* (file === "-" ? stdio.stdin.pipe(Stream.decodeText(), Stream.mkString) : fs.readFileString(file)).pipe(
-    Effect.mapError(refuse(file))
+  if (file !== "-") return yield* readJsonLines(file, Line, refuseLine)
+  const text = yield* (yield* Stdio.Stdio).stdin.pipe(
+    Stream.decodeText(),
+    Stream.mkString,
+    Effect.mapError((cause) => refuseLine(lineFault(file)(cause)))
   )
-  const lines = text.split("\n").map((line, i) => ({ line, number: i + 1 })).filter(({ line }) => line.trim() !== "")
-  return yield* Effect.forEach(lines, ({ line, number }) => decodeLine(line).pipe(Effect.mapError(refuse(`${file}:${number}`))))
+  return (yield* decodeJsonLines(file, text, Line, refuseLine)).map(({ value }) => value)
 })
 
 const score = Command.make("score", {

@@ -1,8 +1,9 @@
 // Agreement of a judge of soft constraints with labels, in groups as arXiv 2508.02150 has them: an instruction with its
 // constraints and responses that satisfy different ones. A response's score is the mean of its constraints' scores, its
 // label the share that is labelled as followed; both order the responses of a group.
+import { type LineFault, readJsonLines } from "@ifrl/curriculum"
 import { classifierReport, type RewardPair } from "@ifrl/reward"
-import { Clock, Effect, FileSystem, Schema } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import { BenchError } from "../BenchError.ts"
 import { kendallTau, pairwiseAgreement } from "./Correlation.ts"
 
@@ -110,22 +111,11 @@ export const measureAgreement = Effect.fn("measureAgreement")(function*<E, R>(
   return agreement
 })
 
-const decodeGroup = Schema.decodeUnknownEffect(Schema.fromJsonString(AgreementGroup))
+const refuseGroup = (fault: LineFault) =>
+  new BenchError({ remedy: "give one { id, instruction, constraints, responses: [{ text, followed }] } a line", ...fault })
 
 /** Groups from JSONL, one a line. */
-export const readGroups = Effect.fn("readGroups")(function*(file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const refuse = (subject: string) => (cause: { readonly message: string }) =>
-    new BenchError({
-      subject,
-      reason: cause.message.replaceAll("\n", " "),
-      remedy: "give one { id, instruction, constraints, responses: [{ text, followed }] } a line",
-      cause
-    })
-  const text = yield* fs.readFileString(file).pipe(Effect.mapError(refuse(file)))
-  const lines = text.split("\n").map((line, i) => ({ line, number: i + 1 })).filter(({ line }) => line.trim() !== "")
-  return yield* Effect.forEach(lines, ({ line, number }) => decodeGroup(line).pipe(Effect.mapError(refuse(`${file}:${number}`))))
-})
+export const readGroups = Effect.fn("readGroups")((file: string) => readJsonLines(file, AgreementGroup, refuseGroup))
 
 /** Of all judgements, or of those of one type. */
 type Line = Pick<Agreement, "accuracy" | "auc" | "judgements"> & Partial<Agreement> & { readonly label: string }
