@@ -1,5 +1,5 @@
 // Where a response states its answer.
-import { isBoundary, isSpace, stripCharsEnd, stripCharsStart } from "../text/Characters.ts"
+import { asciiSet, isBoundary, isSpace, stripCharsEnd, stripCharsStart } from "../text/Characters.ts"
 
 /** The content of the last `\boxed{...}` or `\fbox{...}` whose braces match. */
 export const lastBoxed = (text: string): string | undefined => {
@@ -27,6 +27,8 @@ export const lastBoxed = (text: string): string | undefined => {
   return best === undefined ? undefined : text.slice(...best)
 }
 
+const OPENING = asciiSet(" \t:*_#>`")
+const CLOSING = asciiSet(" \t\r*_`.")
 const phrases = ["answer is", "answer:", "answer ="]
 
 /** The last line that is not blank, from the last "answer is" or "answer:" on if it has one, without markdown and the final period. */
@@ -39,7 +41,7 @@ export const finalLine = (text: string): string | undefined => {
     const at = lower.lastIndexOf(phrase)
     return at < 0 ? 0 : at + phrase.length
   }))
-  const bare = stripCharsEnd(stripCharsStart(line.slice(from), " \t:*_#>`"), " \t\r*_`.")
+  const bare = stripCharsEnd(stripCharsStart(line.slice(from), OPENING), CLOSING)
   return bare.startsWith("- ") ? bare.slice(2) : bare
 }
 

@@ -2,8 +2,9 @@
 // transforms them to a value and relates that to a target; `all` joins constraints, each with a target of its own.
 import type { Field } from "../Kwargs.ts"
 import { kwargs } from "../Kwargs.ts"
-import { isPunctuation, isSpace, length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
+import { asciiSet, isPunctuation, length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
 import { eachSentence } from "../text/Punkt.ts"
+import { strippedEnd, strippedStart, withoutEnd, withoutStart } from "../text/Ranges.ts"
 import { Tokenizer } from "../text/Treebank.ts"
 import { type Units, unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
@@ -42,9 +43,7 @@ export type CollieValue = string | number | null | ReadonlyArray<CollieValue>
 /** A part of the text, so that its own parts are found without copying it. */
 type Range = readonly [start: number, end: number]
 
-/** A word without periods at its ends, which few words have. Words have no whitespace there. */
-const bare = (word: string): string =>
-  word.startsWith(".") || word.endsWith(".") ? stripChars(word, ".") : word
+const PERIOD = asciiSet(".")
 
 /** A text split into units, each stripped of whitespace and then of periods. */
 class Source {
@@ -56,10 +55,21 @@ class Source {
   constructor(text: string) {
     this.text = text
     this.#units = unitsOf(text)
-    this.#tokenizer = new Tokenizer(text, this.#units, (word) => {
-      if (!isPunctuation(word.charCodeAt(0)) || !PUNCTUATION.includes(word)) this.#words.push(bare(word))
+    this.#tokenizer = new Tokenizer(this.#units, (start, end, quote) => {
+      if (isPunctuation(this.#units[start]!)) {
+        if (end - start === 1 && quote === "") return true
+        const word = quote === "" ? text.slice(start, end) : quote
+        if (PUNCTUATION.includes(word)) return true
+      }
+      this.#words.push(quote === "" ? this.#bare(start, end) : quote)
       return true
     })
+  }
+
+  /** The word without periods at its ends. Words have no whitespace there. */
+  #bare(start: number, end: number): string {
+    const first = withoutStart(this.#units, start, end, PERIOD)
+    return this.text.slice(first, withoutEnd(this.#units, first, end, PERIOD))
   }
 
   slice([start, end]: Range): string {
@@ -67,12 +77,9 @@ class Source {
   }
 
   #stripped(start: number, end: number): Range {
-    let [first, last] = [start, end]
-    while (first < last && isSpace(this.#units[first]!)) first++
-    while (last > first && isSpace(this.#units[last - 1]!)) last--
-    while (first < last && this.#units[first] === 0x2e) first++
-    while (last > first && this.#units[last - 1] === 0x2e) last--
-    return [first, last]
+    const units = this.#units
+    const first = withoutStart(units, strippedStart(units, start, end), end, PERIOD)
+    return [first, withoutEnd(units, first, strippedEnd(units, first, end), PERIOD)]
   }
 
   sentences([start, end]: Range): Array<Range> {
@@ -100,7 +107,7 @@ class Source {
   }
 
   characters(range: Range): Array<string> {
-    return Array.from(this.slice(range), (character) => stripChars(strip(character), "."))
+    return Array.from(this.slice(range), (character) => stripChars(strip(character), PERIOD))
   }
 
   /** The units of a level as text. */

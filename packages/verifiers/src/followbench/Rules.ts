@@ -1,7 +1,7 @@
 // FollowBench's rule-checked records (Jiang et al., 2023; YJiangcm/FollowBench at 6278f4c). The rule of a source is a list of
 // conditions, and level n asks for the first n of them.
 import { integer, kwargs, type KwargsSchema, text } from "../Kwargs.ts"
-import { isDecimal, isLowerText, isUpper, isWord, pointBefore, PUNCTUATION, splitSpaces, stripStart } from "../text/Characters.ts"
+import { isDecimal, isLowerText, isPunctuation, isUpper, isWord, pointBefore, splitSpaces, stripStart } from "../text/Characters.ts"
 import { contains, containsExactWord, haystack } from "../text/Search.ts"
 import { type AnyVerifier, verifier, type VerifierTable } from "../Verifier.ts"
 import { everyPiece, hasPair, pieceContains, pieces } from "./Sentences.ts"
@@ -32,7 +32,7 @@ const spaces = (text: string): number => text.split(" ").length
 
 const countPunctuation = (text: string, limit: number): number => {
   let total = 0
-  for (let i = 0; i < text.length && total <= limit; i++) if (PUNCTUATION.includes(text[i]!)) total++
+  for (let i = 0; i < text.length && total <= limit; i++) if (isPunctuation(text.charCodeAt(i))) total++
   return total
 }
 

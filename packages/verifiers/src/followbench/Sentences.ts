@@ -1,7 +1,8 @@
 // FollowBench's own notion of a sentence: a piece between two of `. ! ?` that is not empty, though it may be blank.
 import { isSpace, splitSpaces } from "../text/Characters.ts"
 import { containsExactWord } from "../text/Search.ts"
-import { scanWords } from "../text/Words.ts"
+import { unitsOf } from "../text/Units.ts"
+import { eachWord } from "../text/Words.ts"
 
 export const pieces = (text: string): Array<string> => text.split(/[.!?]/).filter((piece) => piece !== "")
 
@@ -18,13 +19,15 @@ export const pieceContains = (text: string, n: number, word: string): boolean =>
 export const hasPair = (text: string, heads: ReadonlySet<string>, accepts: (word: string) => boolean): boolean => {
   let head = -1
   let found = false
-  scanWords(text, (start, end) => {
-    if (head >= 0 && !found) {
+  const units = unitsOf(text)
+  eachWord(units, (start, end) => {
+    if (head >= 0) {
       let i = head
-      while (i < start && isSpace(text.charCodeAt(i))) i++
+      while (i < start && isSpace(units[i]!)) i++
       found = i === start && accepts(text.slice(start, end))
     }
     head = end - start <= 4 && heads.has(text.slice(start, end)) ? end : -1
+    return !found
   })
   return found
 }

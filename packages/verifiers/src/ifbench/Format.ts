@@ -1,25 +1,26 @@
 import { kwargs, none, phrase } from "../Kwargs.ts"
 import {
+  asciiSet,
   isAlpha,
   isBlank,
+  isIn,
   isLower,
-  isLowerText,
+  isLowerRange,
   isPunctuation,
   isSpace,
-  isUpperText,
+  isUpperRange,
   pointBefore,
-  splitSpaces,
   strip,
-  stripChars,
   trim,
-  withoutPunctuation
+  unitsWithoutPunctuation
 } from "../text/Characters.ts"
 import { isEmoji } from "../text/Emoji.ts"
 import { quoted } from "../text/Phrases.ts"
 import { countSentences, eachSentence } from "../text/Punkt.ts"
+import { everyLine, everyPiece, type HoldsRange, strippedEnd, strippedStart } from "../text/Ranges.ts"
 import { eachExact } from "../text/Search.ts"
-import { everyToken } from "../text/Treebank.ts"
-import { unitsOf } from "../text/Units.ts"
+import { eachToken } from "../text/Treebank.ts"
+import { pointAt, type Units, unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 const partners: { readonly [close: string]: string } = { ")": "(", "]": "[", "}": "{" }
@@ -74,8 +75,15 @@ const chooses = (text: string, options: string): boolean => {
 }
 
 const oneWordPerLine = (text: string): boolean => {
-  const body = strip(withoutPunctuation(text))
-  return body.split("\n").filter((line) => line !== "").length === splitSpaces(body).length
+  const units = unitsWithoutPunctuation(text)
+  const start = strippedStart(units, 0, units.length)
+  const body = units.subarray(start, strippedEnd(units, start, units.length))
+  let left = 0
+  everyLine(body, (_, first, end) => {
+    if (end > first) left++
+    return true
+  })
+  return everyPiece(body, () => --left >= 0) && left === 0
 }
 
 /** The code point before `end` that is no punctuation, with where it starts, or -1. */
@@ -109,52 +117,81 @@ const endsInEmoji = (text: string): boolean => {
   return follows && !owed
 }
 
+/** Equal blank lines that the walk has left in the list: where they start, those from `head` on. */
+interface Overlooked {
+  readonly starts: Array<number>
+  head: number
+}
+
 /**
- * The lines without blank ones, save for those that the reference overlooks: it removes blank lines while walking the list,
- * so the line behind a removed one is never looked at, and what it removes is the first line equal to the one it sees.
+ * By where they start, the lines that the reference takes away. It removes blank lines while walking the list: the line behind
+ * a removed one is never looked at, and what it removes is the first line equal to the one it sees.
  */
-const withoutBlankLines = (lines: ReadonlyArray<string>): Array<string> => {
-  const removed = new Uint8Array(lines.length)
-  const overlooked = new Map<string, Array<number>>()
-  const heads = new Map<string, number>()
-  const keep = (line: string, i: number): void => {
-    const kept = overlooked.get(line)
-    if (kept === undefined) overlooked.set(line, [i])
-    else kept.push(i)
-  }
-  for (let i = 0; i < lines.length; i++) {
-    const line = lines[i]!
-    if (!isBlank(line)) continue
-    const head = heads.get(line) ?? 0
-    const first = overlooked.get(line)?.[head]
-    if (first === undefined) {
-      removed[i] = 1
-    } else {
-      removed[first] = 1
-      heads.set(line, head + 1)
-      keep(line, i)
+const removedLines = (text: string, units: Units): Uint8Array => {
+  const removed = new Uint8Array(units.length + 1)
+  const kinds = new Map<string, Overlooked>()
+  // Most blank lines are equal to the one before.
+  let line = ""
+  let kind: Overlooked = { starts: [], head: 0 }
+  kinds.set(line, kind)
+  let looks = true
+  everyLine(units, (_, start, end) => {
+    const blank = strippedStart(units, start, end) === end
+    if (blank) {
+      if (end - start !== line.length || !text.startsWith(line, start)) {
+        line = text.slice(start, end)
+        kind = kinds.get(line) ?? { starts: [], head: 0 }
+        kinds.set(line, kind)
+      }
+      if (!looks) kind.starts.push(start)
+      else if (kind.head === kind.starts.length) removed[start] = 1
+      else {
+        removed[kind.starts[kind.head++]!] = 1
+        kind.starts.push(start)
+      }
     }
-    const next = lines[++i]
-    if (next !== undefined && isBlank(next)) keep(next, i)
-  }
-  return lines.filter((_, i) => removed[i] === 0)
+    looks = !(blank && looks)
+    return true
+  })
+  return removed
 }
 
-const indentation = (line: string): number => {
-  let i = 0
-  while (line[i] === " ") i++
-  return i
-}
-
+/** Whether each line that is left has more spaces in front than the one before. */
 const climbs = (text: string): boolean => {
-  const depths = withoutBlankLines(text.split("\n")).map(indentation)
-  return depths.every((depth, i) => i === 0 || depth > depths[i - 1]!)
+  const units = unitsOf(text)
+  const removed = removedLines(text, units)
+  let before = -1
+  return everyLine(units, (_, start) => {
+    if (removed[start] === 1) return true
+    let depth = 0
+    while (units[start + depth] === 0x20) depth++
+    const climbs = depth > before
+    before = depth
+    return climbs
+  })
 }
 
-/** Whether no two quotes touch and the text does not end in a quote, whitespace, digits and other marks aside. */
+const TAIL = asciiSet("0123456789!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+
+/**
+ * Whether no two quotes touch and the text does not end in a quote, whitespace, `'"'` and, at the end, digits and other marks aside.
+ */
 const explainsQuotes = (text: string): boolean => {
-  const body = splitSpaces(text.replaceAll("'\"'", "")).join("")
-  return !body.includes("\"\"") && !stripChars(body, "0123456789!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~").endsWith("\"")
+  const units = unitsOf(text)
+  let before = -1
+  let last = -1
+  for (let i = 0; i < units.length; i++) {
+    const unit = units[i]!
+    if (isSpace(unit)) continue
+    if (unit === 0x27 && units[i + 1] === 0x22 && units[i + 2] === 0x27) {
+      i += 2
+      continue
+    }
+    if (unit === 0x22 && before === 0x22) return false
+    before = unit
+    if (!isIn(TAIL, unit)) last = unit
+  }
+  return last !== 0x22
 }
 
 /** Whether an italic HTML element that is not blank is followed by text. */
@@ -188,11 +225,18 @@ const sentencesThenBullets = (text: string): boolean => {
 }
 
 /** Words in lower case, or with only their first letter in lower case, are not in title case; others are. */
-const isTitleWord = (word: string): boolean => {
-  const first = word.codePointAt(0)!
+const isTitleWord: HoldsRange = (units, start, end) => {
+  const first = pointAt(units, start)
   if (!isAlpha(first) || !isLower(first)) return true
-  const rest = word.slice(first > 0xffff ? 2 : 1)
-  return rest !== "" && !isLowerText(rest) && !isUpperText(rest)
+  const rest = start + (first > 0xffff ? 2 : 1)
+  return rest < end && !isLowerRange(units, rest, end) && !isUpperRange(units, rest, end)
+}
+
+const isTitle = (text: string): boolean => {
+  const units = unitsOf(text)
+  let all = true
+  eachToken(units, (start, end, quote) => all = quote !== "" || isTitleWord(units, start, end))
+  return all
 }
 
 const occursTwice = (text: string, separator: string): boolean => {
@@ -258,7 +302,7 @@ export const format = {
   }),
   "format:title_case": verifier(none, {
     describe: () => "Write the entire response in title case.",
-    check: (response) => everyToken(response, isTitleWord)
+    check: isTitle
   }),
   "format:output_template": verifier(none, {
     describe: () => "Use this template: My Answer: [answer] My Conclusion: [conclusion] Future Outlook: [outlook]",

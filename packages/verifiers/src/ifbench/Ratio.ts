@@ -1,21 +1,26 @@
 import { stopWords } from "../data/stopwords.ts"
 import { kwargs, none, number, phrase } from "../Kwargs.ts"
 import { length, strip } from "../text/Characters.ts"
-import { sentences } from "../text/Punkt.ts"
+import { eachSentence, sentences } from "../text/Punkt.ts"
 import { trigramOverlap } from "../text/Trigrams.ts"
-import { words } from "../text/Words.ts"
+import { unitsOf } from "../text/Units.ts"
+import { eachWord } from "../text/Words.ts"
+import { wordTable } from "../text/WordTable.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
-const stops = new Set(stopWords.split(" "))
+const stops = wordTable(stopWords.split(" "))
 
 /** How many sentences end in each of ".", "?" and "!"; a mark before a closing quote does not count. */
 const endings = (text: string): { readonly statements: number; readonly questions: number; readonly exclamations: number } => {
   let [statements, questions, exclamations] = [0, 0, 0]
-  for (const sentence of sentences(text)) {
-    if (sentence.endsWith(".")) statements++
-    else if (sentence.endsWith("?")) questions++
-    else if (sentence.endsWith("!")) exclamations++
-  }
+  const units = unitsOf(text)
+  eachSentence(units, 0, units.length, (_, end) => {
+    const last = units[end - 1]
+    if (last === 0x2e) statements++
+    else if (last === 0x3f) questions++
+    else if (last === 0x21) exclamations++
+    return true
+  })
   return { statements, questions, exclamations }
 }
 
@@ -23,9 +28,13 @@ export const ratio = {
   "ratio:stop_words": verifier(kwargs({ percentage: number(0, 100) }), {
     describe: ({ percentage }) => `Let stop words be no more than ${percentage}% of all words.`,
     check: (response, { percentage }) => {
-      const all = words(response)
-      const stop = all.filter((word) => stops.has(word.toLowerCase())).length
-      return all.length > 0 && stop / all.length * 100 <= percentage
+      const units = unitsOf(response)
+      let [stop, all] = [0, 0]
+      eachWord(units, (start, end) => {
+        if (stops.get(units, start, end) !== 0) stop++
+        return ++all > 0
+      })
+      return all > 0 && stop / all * 100 <= percentage
     }
   }),
   "ratio:sentence_type": verifier(none, {

@@ -1,24 +1,28 @@
 import { integer, kwargs, none, phrase } from "../Kwargs.ts"
-import { firstCharacter, isPunctuation, isSpace, splitSpaces, trimStart } from "../text/Characters.ts"
+import { isPunctuation, isSpace } from "../text/Characters.ts"
 import { plural, quoted } from "../text/Phrases.ts"
 import { eachSentence, sentences } from "../text/Punkt.ts"
+import { eachPiece, trimmedStart } from "../text/Ranges.ts"
 import { containsWord, haystack } from "../text/Search.ts"
-import { type Units, unitsOf } from "../text/Units.ts"
+import { pointAt, type Units, unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 /** The lengths of the sentence's runs of words that begin alike, those of one word left out, added up. */
 const alliteration = (sentence: string): number => {
   let total = 0
-  let previous: string | undefined
+  let previous = -1
   let inside = false
-  for (const word of splitSpaces(sentence.toLowerCase())) {
-    const first = firstCharacter(trimStart(word))
-    if (first === "") continue
+  const units = unitsOf(sentence.toLowerCase())
+  eachPiece(units, (start, end) => {
+    const at = trimmedStart(units, start, end)
+    if (at === end) return true
+    const first = pointAt(units, at)
     const alike = first === previous
     if (alike) total += inside ? 1 : 2
     inside = alike
     previous = first
-  }
+    return true
+  })
   return total
 }
 

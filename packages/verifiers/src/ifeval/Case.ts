@@ -1,8 +1,9 @@
 import { compare, integer, kwargs, none, relation } from "../Kwargs.ts"
-import { isLowerText, isUpperText } from "../text/Characters.ts"
+import { isLowerText, isUpperRange, isUpperText } from "../text/Characters.ts"
 import { detectLanguage } from "../text/Language.ts"
 import { times } from "../text/Phrases.ts"
 import { countTokens } from "../text/Treebank.ts"
+import { unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 /** A text in which no language can be told counts as English, as in the reference. */
@@ -13,7 +14,7 @@ export const letterCase = {
     describe: ({ capital_frequency, capital_relation }) =>
       `Use words in all capital letters ${capital_relation} ${times(capital_frequency)}.`,
     check: (response, { capital_frequency, capital_relation }) =>
-      compare(countTokens(response, isUpperText, capital_frequency), capital_relation, capital_frequency)
+      compare(countTokens(unitsOf(response), isUpperRange, capital_frequency), capital_relation, capital_frequency)
   }),
   "change_case:english_capital": verifier(none, {
     describe: () => "Write the entire response in English and in all capital letters.",

@@ -1,5 +1,6 @@
 import { integer, kwargs, none, phrase } from "../Kwargs.ts"
 import {
+  asciiSet,
   isDecimal,
   isSpace,
   skipSpaces,
@@ -102,13 +103,16 @@ const unfenced = (text: string): string => {
   return strip(removeSuffix(body, "```"))
 }
 
+const OPENING = asciiSet("<")
+const CLOSING = asciiSet(">")
+
 /** Whether some `<<...>>` within a line has a title in it. One line holds at most one match, to its last `>>`. */
 const hasTitle = (text: string): boolean => {
   for (let open = text.indexOf("<<"); open >= 0;) {
     const end = lineEnd(text, open)
     const line = text.slice(open, end)
     const close = line.lastIndexOf(">>")
-    if (close >= 3 && strip(stripCharsEnd(stripCharsStart(line.slice(0, close + 2), "<"), ">")) !== "") return true
+    if (close >= 3 && strip(stripCharsEnd(stripCharsStart(line.slice(0, close + 2), OPENING), CLOSING)) !== "") return true
     open = text.indexOf("<<", end)
   }
   return false

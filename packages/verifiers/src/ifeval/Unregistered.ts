@@ -4,7 +4,8 @@ import { isSpace, strip } from "../text/Characters.ts"
 import { list, quoted } from "../text/Phrases.ts"
 import { eachRegexSentence } from "../text/RegexSentences.ts"
 import { eachExact } from "../text/Search.ts"
-import { scanWords, words } from "../text/Words.ts"
+import { unitsOf } from "../text/Units.ts"
+import { eachWord, words } from "../text/Words.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 /** Whether some line, leading whitespace aside, starts with `starter`. */
@@ -42,13 +43,15 @@ const sharedWords = (text: string, paragraph: string): number => {
   }
   const lower = text.toLowerCase()
   let shared = 0
-  scanWords(lower, (start, end) => {
-    if (end - start > longest) return
+  eachWord(unitsOf(lower), (start, end) => {
+    if (end - start > longest) return true
     const word = lower.slice(start, end)
     const count = left.get(word) ?? 0
-    if (count === 0) return
-    left.set(word, count - 1)
-    shared++
+    if (count > 0) {
+      left.set(word, count - 1)
+      shared++
+    }
+    return true
   })
   return shared
 }

@@ -1,7 +1,8 @@
 // Whether instructions can be followed all at once. "impossible" is proved from the checks themselves: no response has the
 // strict verdict "followed" on all of them. The converse does not hold: what is found possible here may still be impossible
 // (COLLIE's constraints, for one, are not reasoned about).
-import { fold, isBlank, isBoundary, isSpace, isWord } from "../text/Characters.ts"
+import { isBlank, isBoundary, isSpace, isWord } from "../text/Characters.ts"
+import { fold } from "../text/Fold.ts"
 import { eachOccurrence } from "../text/Search.ts"
 import { countWords } from "../text/Words.ts"
 import { VerifierError } from "../Verifier.ts"

@@ -3,7 +3,8 @@
 // between two demands is a proof. An instruction without an entry demands nothing.
 import type { Relation } from "../Kwargs.ts"
 import { pythonStrings } from "../followbench/Rules.ts"
-import { fold, isBlank, splitSpaces, strip } from "../text/Characters.ts"
+import { isBlank, splitSpaces, strip } from "../text/Characters.ts"
+import { fold } from "../text/Fold.ts"
 
 /** A count of something in the response that lies within bounds, both included. */
 export interface Bound {

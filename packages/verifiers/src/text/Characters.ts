@@ -1,6 +1,8 @@
 // Python's view of characters, which the reference checkers were written in: classes by Unicode property rather than
 // ASCII, whitespace without U+FEFF but with U+001C-1F and U+0085, lengths and positions in code points where it matters.
 
+import { longTextOf, pointAt as pointOf, type Units, unitsOf } from "./Units.ts"
+
 /** The 32 ASCII marks of Python's `string.punctuation`. */
 export const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
@@ -8,12 +10,25 @@ export const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 export const SPACES =
   "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
+/** ASCII characters, looked up by code. */
+export type AsciiSet = Uint8Array
+
+export const asciiSet = (characters: string): AsciiSet => {
+  const set = new Uint8Array(0x80)
+  for (let i = 0; i < characters.length; i++) set[characters.charCodeAt(i)] = 1
+  return set
+}
+
+export const isIn = (set: AsciiSet, unit: number): boolean => unit < 0x80 && set[unit] === 1
+
 const WORD = 1
 const DIGIT = 2
 const UPPER = 4
 const LOWER = 8
 const TITLE = 16
 const ALPHA = 32
+const EMOJI = 64
+const OTHER_DIGIT = 128
 
 const classes: ReadonlyArray<readonly [mask: number, pattern: RegExp]> = [
   [WORD, /[\p{L}\p{N}_]+/gu],
@@ -21,10 +36,17 @@ const classes: ReadonlyArray<readonly [mask: number, pattern: RegExp]> = [
   [UPPER, /\p{Uppercase}+/gu],
   [LOWER, /\p{Lowercase}+/gu],
   [TITLE, /\p{Lt}+/gu],
-  [ALPHA, /\p{L}+/gu]
+  [ALPHA, /\p{L}+/gu],
+  [EMOJI, /\p{Emoji}+/gu],
+  // Superscripts, subscripts, circled digits and the like.
+  [
+    OTHER_DIGIT,
+    /[\u00b2\u00b3\u00b9\u1369-\u1371\u19da\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490\u24ea\u24f5-\u24fd\u24ff\u2776-\u277e\u2780-\u2788\u278a-\u2792\u{10a40}-\u{10a43}\u{10e60}-\u{10e68}\u{11052}-\u{1105a}\u{1f100}-\u{1f10a}]+/gu
+  ]
 ]
 
-const isSurrogate = (unit: number): boolean => (unit & 0xf800) === 0xd800
+/** Whether a code unit is half of a pair. */
+export const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff
 
 const PLANE = 0x10000
 
@@ -56,17 +78,17 @@ const flags = (point: number): number => {
 /** `\w`: a letter, a number of any kind, or `_`. Combining marks are not word characters. */
 export const isWord = (point: number): boolean => (flags(point) & WORD) !== 0
 
+const whitespace = new Uint8Array(0x3001)
+for (const match of String.fromCharCode(...whitespace.keys()).matchAll(new RegExp(`[${SPACES}]`, "g"))) whitespace[match.index] = 1
+
 /** `\s` and `str.isspace`: with U+001C-1F and U+0085, without U+FEFF. */
-export const isSpace = (point: number): boolean => {
-  if (point <= 0x20) return point >= 0x1c || (point >= 0x09 && point <= 0x0d)
-  if (point < 0x85) return false
-  if (point < 0x1680) return point === 0x85 || point === 0xa0
-  if (point < 0x2000) return point === 0x1680
-  return point <= 0x200a || point === 0x2028 || point === 0x2029 || point === 0x202f || point === 0x205f || point === 0x3000
-}
+export const isSpace = (point: number): boolean => point <= 0x3000 && whitespace[point] === 1
 
 /** `\d`: a decimal digit of any script. */
 export const isDecimal = (point: number): boolean => (flags(point) & DIGIT) !== 0
+
+/** Unicode's Emoji property, which digits, "#" and "*" have too. */
+export const isEmojiCharacter = (point: number): boolean => (flags(point) & EMOJI) !== 0
 
 /** `str.isalpha` for one character. */
 export const isAlpha = (point: number): boolean => (flags(point) & ALPHA) !== 0
@@ -91,6 +113,23 @@ const everyCased = (text: string, wanted: number, opposite: number): boolean => 
   }
   return found
 }
+
+/** The same of a part of a text. */
+const everyCasedUnit = (units: Units, start: number, end: number, wanted: number, opposite: number): boolean => {
+  let found = false
+  for (let i = start; i < end; i++) {
+    const point = pointOf(units, i)
+    const mask = flags(point)
+    if ((mask & opposite) !== 0) return false
+    if ((mask & wanted) !== 0) found = true
+    if (point > 0xffff) i++
+  }
+  return found
+}
+
+/** `isUpperText` and `isLowerText` of `[start, end)`. */
+export const isUpperRange = (units: Units, start: number, end: number): boolean => everyCasedUnit(units, start, end, UPPER, LOWER | TITLE)
+export const isLowerRange = (units: Units, start: number, end: number): boolean => everyCasedUnit(units, start, end, LOWER, UPPER | TITLE)
 
 /** `str.isupper`: at least one cased character, all of them upper case. */
 export const isUpperText = (text: string): boolean => everyCased(text, UPPER, LOWER | TITLE)
@@ -137,20 +176,20 @@ export const stripEnd = (text: string): string => {
 
 export const strip = (text: string): string => stripEnd(stripStart(text))
 
-/** `str.lstrip(chars)`: removes any of `chars` (of the basic plane), in any order. */
-export const stripCharsStart = (text: string, chars: string): string => {
+/** `str.lstrip(chars)` and the like: removes any of these characters, in any order. */
+export const stripCharsStart = (text: string, chars: AsciiSet): string => {
   let start = 0
-  while (start < text.length && chars.includes(text[start]!)) start++
+  while (start < text.length && isIn(chars, text.charCodeAt(start))) start++
   return text.slice(start)
 }
 
-export const stripCharsEnd = (text: string, chars: string): string => {
+export const stripCharsEnd = (text: string, chars: AsciiSet): string => {
   let end = text.length
-  while (end > 0 && chars.includes(text[end - 1]!)) end--
+  while (end > 0 && isIn(chars, text.charCodeAt(end - 1))) end--
   return text.slice(0, end)
 }
 
-export const stripChars = (text: string, chars: string): string => stripCharsEnd(stripCharsStart(text, chars), chars)
+export const stripChars = (text: string, chars: AsciiSet): string => stripCharsEnd(stripCharsStart(text, chars), chars)
 
 /** `not str.strip()`: the text is empty or only whitespace. */
 export const isBlank = (text: string): boolean => skipSpaces(text, 0) === text.length
@@ -184,94 +223,38 @@ export const firstCharacter = (text: string): string =>
 export const lastCharacter = (text: string): string =>
   text === "" ? "" : String.fromCodePoint(pointBefore(text, text.length))
 
-// Characters that `re.IGNORECASE` treats as equal though lower-casing one does not give the other.
-const equivalents = [
-  "i\u0131", "s\u017f", "\u00b5\u03bc", "\u0345\u03b9\u1fbe", "\u0390\u1fd3", "\u03b0\u1fe3", "\u03b2\u03d0",
-  "\u03b5\u03f5", "\u03b8\u03d1", "\u03ba\u03f0", "\u03c0\u03d6", "\u03c1\u03f1", "\u03c2\u03c3", "\u03c6\u03d5",
-  "\u0432\u1c80", "\u0434\u1c81", "\u043e\u1c82", "\u0441\u1c83", "\u0442\u1c84\u1c85", "\u044a\u1c86", "\u0463\u1c87",
-  "\u1c88\ua64b", "\u1e61\u1e9b", "\ufb05\ufb06"
-]
-const canonical = new Map(
-  equivalents.flatMap((group) => [...group].slice(1).map((other) => [other, group[0]!] as const))
-)
-
-const foldPoint = (character: string): number => {
-  const lower = String.fromCodePoint(character.toLowerCase().codePointAt(0)!)
-  return (canonical.get(lower) ?? lower).codePointAt(0)!
-}
-
-let folds: Uint16Array | undefined
-const foldTable = (): Uint16Array => {
-  if (folds === undefined) {
-    folds = new Uint16Array(0x10000)
-    for (let unit = 0; unit < 0x10000; unit++) {
-      folds[unit] = isSurrogate(unit) ? unit : foldPoint(String.fromCharCode(unit))
-    }
-  }
-  return folds
-}
-
-/**
- * The text as code units in which characters equal under Python's `re.IGNORECASE` are the same: simple lower case, then
- * one representative of each equivalence class. Positions are those of the text.
- */
-export const fold = (text: string): Uint16Array => {
-  const units = new Uint16Array(text.length)
-  let table: Uint16Array | undefined
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit < 0x80) {
-      units[i] = unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit
-    } else if (!isSurrogate(unit)) {
-      table ??= foldTable()
-      units[i] = table[unit]!
-    } else {
-      units[i] = unit
-      const point = text.codePointAt(i)!
-      if (point > 0xffff) {
-        const low = text.charCodeAt(++i)
-        // Both cases of every script beyond the basic plane share their high surrogate.
-        units[i] = isUpper(point) ? String.fromCodePoint(point).toLowerCase().charCodeAt(1) : low
-      }
-    }
-  }
-  return units
-}
+const marks = asciiSet(PUNCTUATION)
 
 /** Whether a code unit is one of `PUNCTUATION`. */
-export const isPunctuation = (unit: number): boolean =>
-  unit < 0x80 && unit > 0x20 && unit !== 0x7f && (flags(unit) & (ALPHA | DIGIT)) === 0
+export const isPunctuation = (unit: number): boolean => isIn(marks, unit)
 
 /** The text without ASCII punctuation: `str.translate(str.maketrans("", "", string.punctuation))`. */
 export const withoutPunctuation = (text: string): string => {
-  const kept = new Uint16Array(text.length)
-  let size = 0
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    if (!isPunctuation(unit)) kept[size++] = unit
-  }
-  if (size === text.length) return text
-  let result = ""
-  for (let i = 0; i < size; i += 8192) {
-    result += String.fromCharCode.apply(undefined, kept.subarray(i, Math.min(size, i + 8192)) as unknown as Array<number>)
-  }
-  return result
+  const kept = unitsWithoutPunctuation(text)
+  return kept.length === text.length ? text : longTextOf(kept)
 }
 
-const MARGIN = `${PUNCTUATION} `
+/** The same as code units. */
+export const unitsWithoutPunctuation = (text: string): Units => {
+  const units = unitsOf(text)
+  let size = 0
+  for (let i = 0; i < units.length; i++) {
+    const unit = units[i]!
+    if (!isPunctuation(unit)) units[size++] = unit
+  }
+  return units.subarray(0, size)
+}
+
+/** Punctuation and the space. */
+export const MARGIN = asciiSet(`${PUNCTUATION} `)
 
 /** `str.strip(string.punctuation + " ")`: newlines and tabs stay. */
 export const trim = (text: string): string => stripChars(text, MARGIN)
 export const trimStart = (text: string): string => stripCharsStart(text, MARGIN)
 export const trimEnd = (text: string): string => stripCharsEnd(text, MARGIN)
 
-// The digits that are not decimal digits: superscripts, subscripts, circled and the like.
-const otherDigits =
-  /^[\u00b2\u00b3\u00b9\u1369-\u1371\u19da\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490\u24ea\u24f5-\u24fd\u24ff\u2776-\u277e\u2780-\u2788\u278a-\u2792\u{10a40}-\u{10a43}\u{10e60}-\u{10e68}\u{11052}-\u{1105a}\u{1f100}-\u{1f10a}]$/u
-
 /** `str.isdigit` for one character. */
-export const isDigit = (point: number): boolean =>
-  isDecimal(point) || (point > 0x7f && otherDigits.test(String.fromCodePoint(point)))
+export const isDigit = (point: number): boolean => (flags(point) & (DIGIT | OTHER_DIGIT)) !== 0
 
 /** `str.isdigit`: one or more digits and nothing else. */
 export const isDigits = (text: string): boolean => {

@@ -3,7 +3,7 @@
 // time is linear in the text.
 import { lazy, unpackWords } from "../data/Packing.ts"
 import * as data from "../data/punkt.ts"
-import { isDecimal, isLower, isSpace, isUpper, isWord } from "./Characters.ts"
+import { asciiSet, isDecimal, isIn, isLower, isSpace, isUpper, isWord } from "./Characters.ts"
 import { pointAt, textOf, type Units, unitsOf } from "./Units.ts"
 import { WordTable } from "./WordTable.ts"
 
@@ -48,20 +48,13 @@ const COMMA = 0x2c
 const DASH = 0x2d
 const NEWLINE = 0x0a
 
-const membership = (characters: string): Uint8Array => {
-  const table = new Uint8Array(128)
-  for (const character of characters) table[character.charCodeAt(0)] = 1
-  return table
-}
-const has = (table: Uint8Array, unit: number): boolean => unit < 128 && table[unit] === 1
-
-const marks = membership(".?!")
-const nonWord = membership(")\";}]*:@'({[?!")
-const neverFirst = membership("(\"`{[:;&#*@)}]-,")
-const closers = membership("\"')]}")
-const neverStarts = membership(";:,.!?")
+const marks = asciiSet(".?!")
+const nonWord = asciiSet(")\";}]*:@'({[?!")
+const neverFirst = asciiSet("(\"`{[:;&#*@)}]-,")
+const closers = asciiSet("\"')]}")
+const neverStarts = asciiSet(";:,.!?")
 const asciiSpaces = [0x20, 0x09, 0x0a, 0x0d, 0x0b, 0x0c]
-const asciiSpace = membership(" \t\n\r\v\f")
+const asciiSpace = asciiSet(" \t\n\r\v\f")
 
 /** The end of a run of two or more of `unit` at `i`, or `i`. */
 const runOf = (units: Units, i: number, end: number, unit: number): number => {
@@ -92,7 +85,7 @@ const ENDS = 1
 const MAY_END = 2
 const continuation = new Uint8Array(128)
 for (const unit of [...asciiSpaces, 0x1c, 0x1d, 0x1e, 0x1f]) continuation[unit] = ENDS
-for (let unit = 0; unit < 128; unit++) if (has(nonWord, unit)) continuation[unit] = ENDS
+for (let unit = 0; unit < 128; unit++) if (isIn(nonWord, unit)) continuation[unit] = ENDS
 for (const unit of [DOT, DASH, COMMA]) continuation[unit] = MAY_END
 
 /** Whether a word ends before `i`: at whitespace, at the end, at a character that is never inside a word, at `..` or `--`. */
@@ -112,7 +105,7 @@ const tokenEnd = (units: Units, i: number, end: number): number => {
     if (run > i) return run
   }
   let j = i + 1
-  if (has(neverFirst, first)) return j
+  if (isIn(neverFirst, first)) return j
   for (; j < end; j++) {
     const unit = units[j]!
     if (unit < 128 ? continuation[unit] === 0 : !isSpace(unit)) continue
@@ -157,7 +150,7 @@ const isAbbreviation = (units: Units, start: number, end: number, known: number)
   return false
 }
 
-const isMark = (units: Units, start: number, end: number): boolean => end - start === 1 && has(marks, units[start]!)
+const isMark = (units: Units, start: number, end: number): boolean => end - start === 1 && isIn(marks, units[start]!)
 
 /** Whether a token is longer than its single final period. */
 const endsInPeriod = (units: Units, start: number, end: number): boolean =>
@@ -176,7 +169,7 @@ const knownOf = (units: Units, start: number, end: number): number => {
 
 /** Whether the model takes the token for the first of a sentence; undefined when it cannot tell. */
 const startsSentence = (units: Units, start: number, end: number, known: number): boolean | undefined => {
-  if (end - start === 1 && has(neverStarts, units[start]!)) return false
+  if (end - start === 1 && isIn(neverStarts, units[start]!)) return false
   const first = pointAt(units, start)
   if (isUpper(first) && (known & ANY_LOWER) !== 0 && (known & MIDDLE_UPPER) === 0) return true
   if (isLower(first) && ((known & ANY_UPPER) !== 0 || (known & BEGIN_LOWER) === 0)) return false
@@ -235,7 +228,7 @@ const containsBreak = (units: Units, start: number, end: number): boolean => {
 }
 
 // Short contexts come again and again, and are all that a text crammed with marks has: their decisions are remembered.
-const REMEMBERED = 8
+const REMEMBERED = 16
 const ENTRIES = 4096
 const contexts = new Uint16Array(ENTRIES * REMEMBERED)
 const lengths = new Uint8Array(ENTRIES)
@@ -275,10 +268,10 @@ const eachCandidate = (
   let contextEnd = 0
   let nextStart = 0
   for (let i = from; i + 1 < to; i++) {
-    if (!has(marks, units[i]!)) continue
+    if (!isIn(marks, units[i]!)) continue
     let following = i + 1
     let end = i + 2
-    if (!has(nonWord, units[i + 1]!)) {
+    if (!isIn(nonWord, units[i + 1]!)) {
       while (following < to && isSpace(units[following]!)) following++
       if (following === i + 1 || following === to) continue
       end = following
@@ -288,7 +281,7 @@ const eachCandidate = (
     // previous mark is overlooked, as in the reference.
     const stretch = Math.max(mark, from)
     let space = i - 1
-    while (space > stretch && !has(asciiSpace, units[space]!)) space--
+    while (space > stretch && !isIn(asciiSpace, units[space]!)) space--
     const start = space > stretch ? space + 1 : wordStart
     if (mark >= 0 && mark <= start && !visit(mark, wordStart, contextEnd, nextStart)) return
     mark = i
@@ -301,7 +294,7 @@ const eachCandidate = (
 
 /** The end of the closing punctuation that opens `[start, end)` but belongs to the sentence before, or `start`. */
 const closing = (units: Units, start: number, end: number): number => {
-  for (let i = start; i < end && has(closers, units[i]!); i++) {
+  for (let i = start; i < end && isIn(closers, units[i]!); i++) {
     const next = i + 1
     if (next >= end || isSpace(units[next]!) || (next + 2 <= end && units[next] === DASH && units[next + 1] === DASH)) return next
   }

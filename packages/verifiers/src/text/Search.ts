@@ -1,6 +1,7 @@
 // Literal search. Keywords are data: they are compared, never compiled, so a keyword such as "C++" means itself, and the
 // time is linear in the text whatever both contain (Knuth-Morris-Pratt).
-import { fold, isBoundary } from "./Characters.ts"
+import { isBoundary } from "./Characters.ts"
+import { fold } from "./Fold.ts"
 import { unitsOf } from "./Units.ts"
 
 const failures = (pattern: Uint16Array): Int32Array => {

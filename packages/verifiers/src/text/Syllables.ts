@@ -1,7 +1,10 @@
 // Syllables of an English word as syllapy 0.8.0 counts them: its dictionary, else groups of vowels.
 import { lazy, unpackWords } from "../data/Packing.ts"
 import { syllableCounts } from "../data/syllables.ts"
-import { isDecimal, PUNCTUATION, strip, stripChars } from "./Characters.ts"
+import { asciiSet, isDecimal, isIn, PUNCTUATION } from "./Characters.ts"
+import { strippedEnd, strippedStart, withoutEnd, withoutStart } from "./Ranges.ts"
+import { pointAt, type Units } from "./Units.ts"
+import { WordTable } from "./WordTable.ts"
 
 const dictionary = lazy(() => {
   const counts = new Map<string, number>()
@@ -9,51 +12,61 @@ const dictionary = lazy(() => {
     const at = line.indexOf(" ")
     for (const word of unpackWords(line.slice(at + 1))) counts.set(word, Number(line.slice(0, at)))
   }
-  return { counts, longest: Math.max(...Array.from(counts.keys(), (word) => word.length)) }
+  return new WordTable(counts)
 })
 
-const vowels = new Set(Array.from("aeiouy", (vowel) => vowel.charCodeAt(0)))
-const isVowel = (unit: number): boolean => unit < 0x80 && vowels.has(unit)
+const marks = asciiSet(PUNCTUATION)
+const vowels = asciiSet("aeiouy")
+const E = 0x65
+const L = 0x6c
+const HYPHEN = 0x2d
 
 /** Groups of vowels; a final e is silent unless it follows a consonant and l. At least one. */
-const vowelGroups = (word: string): number => {
+const vowelGroups = (units: Units, start: number, end: number): number => {
   let total = 0
   let inside = false
-  for (let i = 0; i < word.length; i++) {
-    const vowel = isVowel(word.charCodeAt(i))
+  for (let i = start; i < end; i++) {
+    const vowel = isIn(vowels, units[i]!)
     if (vowel && !inside) total++
     inside = vowel
   }
-  if (word.endsWith("e")) total--
-  if (word.endsWith("le") && word.length > 2 && !isVowel(word.charCodeAt(word.length - 3))) total++
+  if (units[end - 1] === E) total--
+  if (end - start > 2 && units[end - 1] === E && units[end - 2] === L && !isIn(vowels, units[end - 3]!)) total++
   return total === 0 ? 1 : total
 }
 
-const hasDecimal = (word: string): boolean => {
-  for (let i = 0; i < word.length; i++) {
-    const point = word.codePointAt(i)!
+const hasDecimal = (units: Units, start: number, end: number): boolean => {
+  for (let i = start; i < end; i++) {
+    const point = pointAt(units, i)
     if (isDecimal(point)) return true
     if (point > 0xffff) i++
   }
   return false
 }
 
-/** 0 for what is no word: nothing, or something with a digit. Parts joined by hyphens are counted one by one. */
-export const countSyllables = (word: string): number => {
-  const { counts, longest } = dictionary()
-  let rest = stripChars(strip(word).toLowerCase(), PUNCTUATION)
-  if (hasDecimal(rest)) return 0
+/**
+ * The syllables of a word in lower case: 0 for what is no word, nothing or something with a digit. Parts joined by hyphens are
+ * counted one by one.
+ */
+export const countSyllables = (units: Units, start: number, end: number): number => {
+  if (hasDecimal(units, start, end)) return 0
   let total = 0
+  let [at, limit] = [start, end]
   while (true) {
-    if (rest === "") return 0
-    const known = rest.length <= longest ? counts.get(rest) : undefined
-    if (known !== undefined) return known === 0 ? 0 : total + known
-    const hyphen = rest.indexOf("-")
-    const head = hyphen < 0 ? rest : stripChars(strip(rest.slice(0, hyphen)), PUNCTUATION)
-    const part = head === "" ? 0 : (head.length <= longest ? counts.get(head) : undefined) ?? vowelGroups(head)
+    // What is left, without whitespace, and then marks, around it.
+    const first = withoutStart(units, strippedStart(units, at, limit), limit, marks)
+    const last = withoutEnd(units, first, strippedEnd(units, first, limit), marks)
+    if (first === last) return 0
+    const whole = dictionary().get(units, first, last)
+    if (whole > 0) return total + whole
+    let hyphen = first
+    while (hyphen < last && units[hyphen] !== HYPHEN) hyphen++
+    const partEnd = hyphen === last ? last : withoutEnd(units, first, strippedEnd(units, first, hyphen), marks)
+    const part = first === partEnd ? 0 : dictionary().get(units, first, partEnd) || vowelGroups(units, first, partEnd)
     if (part === 0) return 0
     total += part
-    if (hyphen < 0) return total
-    rest = stripChars(strip(rest.slice(hyphen + 1)), PUNCTUATION)
+    if (hyphen === last) return total
+    at = hyphen + 1
+    limit = last
   }
 }

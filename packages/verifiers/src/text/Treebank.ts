@@ -4,6 +4,7 @@
 // clitics and contractions are then cut off the chunks.
 import { isDecimal, isSpace, isWord } from "./Characters.ts"
 import { eachSentence } from "./Punkt.ts"
+import type { HoldsRange } from "./Ranges.ts"
 import { pointAt, type Units, unitsOf } from "./Units.ts"
 
 const OPENING = "``"
@@ -71,69 +72,75 @@ const precedesLetter = (units: Units, i: number, end: number): boolean => {
   return !"mtsdnMTSDN\u017f".includes(String.fromCodePoint(point))
 }
 
-type Emit = (token: string) => void
+/** Straight quotes become the first two; all other words are as they stand in the text. */
+export type Quote = typeof OPENING | typeof CLOSING | ""
+
+/** Looks at the word `[start, end)`; false ends the walk. */
+export type VisitToken = (start: number, end: number, quote: Quote) => boolean
 
 // -------------------------------------------------------------------------------------------- clitics and contractions
 
-const clitics = ["'s", "'S", "'m", "'M", "'d", "'D", "'"]
-const longClitics = ["'ll", "'LL", "'re", "'RE", "'ve", "'VE", "n't", "N'T"]
+/** ASCII letters in lower case, and a few other characters as what is no letter. */
+const lower = (unit: number): number => unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit
 
-/** The length of the clitic that ends `chunk` behind a character other than an apostrophe, or 0. */
-const cliticLength = (chunk: string, candidates: ReadonlyArray<string>): number => {
-  for (const clitic of candidates) {
-    const at = chunk.length - clitic.length
-    if (at > 0 && chunk.endsWith(clitic) && chunk.charCodeAt(at - 1) !== APOSTROPHE) return clitic.length
-  }
-  return 0
+const code = (character: string): number => character.charCodeAt(0)
+
+/** The length of 's, 'm, 'd or ' at the end of a chunk, behind a character other than an apostrophe, or 0. */
+const shortClitic = (units: Units, start: number, end: number): number => {
+  const last = units[end - 1]!
+  const letter = lower(last)
+  const size = last === APOSTROPHE ? 1 : letter === code("s") || letter === code("m") || letter === code("d") ? 2 : 0
+  const at = end - size
+  return size > 0 && at > start && units[at] === APOSTROPHE && units[at - 1] !== APOSTROPHE ? size : 0
 }
+
+// In one case; by their units.
+const longClitics = ["'ll", "'LL", "'re", "'RE", "'ve", "'VE", "n't", "N'T"].map((clitic) => Array.from(clitic, code))
+
+/** The length of one of these at the end of a chunk, or 0. */
+const longClitic = (units: Units, start: number, end: number): number => {
+  const at = end - 3
+  if (at <= start || units[at - 1] === APOSTROPHE || (units[at] !== APOSTROPHE && units[at + 1] !== APOSTROPHE)) return 0
+  const [first, second, third] = [units[at], units[at + 1], units[at + 2]]
+  return longClitics.some((clitic) => clitic[0] === first && clitic[1] === second && clitic[2] === third) ? 3 : 0
+}
+
+/** Words that are cut in two wherever they stand alone, any case, and where; the last only at the end of a chunk. */
+const contractions = ([["can", "not"], ["d", "'ye"], ["gim", "me"], ["gon", "na"], ["got", "ta"], ["lem", "me"], ["more", "'n"], ["wan", "na"]] as const).map(
+  ([head, tail]) => ({ units: Array.from(head + tail, code), cut: head.length, final: head === "wan" })
+)
 
 // Under `re.IGNORECASE` an i is also matched by U+0130 and U+0131, an s by U+017F.
-const contractions =
-  /(?<![\p{L}\p{N}_])(?:(can)(not)|(d)('ye)|(g[i\u0130\u0131]m)(me)|(gon)(na)|(got)(ta)|(lem)(me)|(more)('n)|(wan)(na)(?=$))(?![\p{L}\p{N}_])/giu
-const contractionHint = /nn[oa]|'[yn]|mme|tta/i
-const tis = /^('t)([i\u0130\u0131][s\u017f])(?![\p{L}\p{N}_])/iu
-const twas = /^('t)(wa[s\u017f])(?![\p{L}\p{N}_])/iu
+const isLetter = (unit: number, wanted: number): boolean =>
+  lower(unit) === wanted || (wanted === code("i") && (unit === 0x130 || unit === 0x131)) || (wanted === code("s") && unit === 0x17f)
 
-/** Splits what `pattern` finds at the start of `piece` and returns the rest. */
-const splitStart = (piece: string, pattern: RegExp, emit: Emit): string => {
-  const match = pattern.exec(piece)
-  if (match === null) return piece
-  emit(match[1]!)
-  emit(match[2]!)
-  return piece.slice(match[0].length)
+/** Whether `wanted`, in lower case, stands at `at` and no word character follows in the chunk. */
+const standsAt = (units: Units, wanted: ReadonlyArray<number>, at: number, end: number): boolean => {
+  const next = at + wanted.length
+  if (next > end) return false
+  for (let i = 0; i < wanted.length; i++) if (!isLetter(units[at + i]!, wanted[i]!)) return false
+  return next === end || !isWord(pointAt(units, next))
 }
 
-const emitOpening = (piece: string, emit: Emit): void => {
-  const rest = piece.charCodeAt(0) === APOSTROPHE ? splitStart(splitStart(piece, tis, emit), twas, emit) : piece
-  if (rest !== "") emit(rest)
-}
-
-const emitPiece = (piece: string, emit: Emit): void => {
-  if (!contractionHint.test(piece)) return emitOpening(piece, emit)
-  let done = 0
-  for (const match of piece.matchAll(contractions)) {
-    if (match.index > done) emitOpening(piece.slice(done, match.index), emit)
-    for (const part of match.slice(1)) if (part !== undefined) emitOpening(part, emit)
-    done = match.index + match[0].length
+/** Whether a chunk may have one of the contractions in it: all have nna, nno, mme, tta, 'y or 'n. */
+const mayContract = (units: Units, start: number, end: number): boolean => {
+  for (let i = start + 1; i < end; i++) {
+    const before = units[i - 1]!
+    const letter = lower(units[i]!)
+    if (before === APOSTROPHE) {
+      if (letter === code("y") || letter === code("n")) return true
+    } else if (i + 1 < end && lower(before) === letter) {
+      const next = lower(units[i + 1]!)
+      if (letter === code("n") ? next === code("a") || next === code("o") : letter === code("m") ? next === code("e") : letter === code("t") && next === code("a")) {
+        return true
+      }
+    }
   }
-  if (done < piece.length) emitOpening(piece.slice(done), emit)
+  return false
 }
 
-/** `spaced`: a space, not just any break, follows by the time that apostrophes before spaces are split off. */
-const emitChunk = (chunk: string, spaced: boolean, emit: Emit): void => {
-  const size = chunk.length
-  if (spaced && size > 1 && chunk.charCodeAt(size - 1) === APOSTROPHE && chunk.charCodeAt(size - 2) !== APOSTROPHE) {
-    emitChunk(chunk.slice(0, -1), false, emit)
-    emit("'")
-    return
-  }
-  const short = chunk.includes("'") ? cliticLength(chunk, clitics) : 0
-  const stem = short === 0 ? chunk : chunk.slice(0, -short)
-  const long = stem.includes("'") ? cliticLength(stem, longClitics) : 0
-  emitPiece(long === 0 ? stem : stem.slice(0, -long), emit)
-  if (long > 0) emitPiece(stem.slice(-long), emit)
-  if (short > 0) emitPiece(chunk.slice(-short), emit)
-}
+const tis = Array.from("'tis", code)
+const twas = Array.from("'twas", code)
 
 // ------------------------------------------------------------------------------------------------------------- chunks
 
@@ -141,43 +148,92 @@ const emitChunk = (chunk: string, spaced: boolean, emit: Emit): void => {
 export class Tokenizer {
   /** False once the visitor has had enough. */
   more = true
-  readonly #text: string
   readonly #units: Units
+  readonly #visit: VisitToken
   #end = 0
   /** Where the current chunk starts. */
   #chunk = 0
   /** The last apostrophe inside a chunk. */
   #apostrophe = -1
 
-  readonly #emit: Emit
-
-  constructor(text: string, units: Units, visit: (token: string) => boolean) {
-    this.#text = text
+  constructor(units: Units, visit: VisitToken) {
     this.#units = units
-    this.#emit = (token) => {
-      if (this.more) this.more = visit(token)
-    }
+    this.#visit = visit
   }
 
-  /** Ends the current chunk before `at`. `spaced` as for `emitChunk`. */
+  #emit(start: number, end: number, quote: Quote = ""): void {
+    if (this.more) this.more = this.#visit(start, end, quote)
+  }
+
+  /** Ends the current chunk before `at`. `spaced` as for `#emitChunk`. */
   #flush(at: number, spaced: boolean): void {
     const start = this.#chunk
     if (at <= start) return
-    const word = this.#text.slice(start, at)
-    if (this.#apostrophe >= start) emitChunk(word, spaced, this.#emit)
+    if (this.#apostrophe >= start) this.#emitChunk(start, at, spaced)
     // No contraction without an apostrophe is shorter than "gonna".
-    else if (at - start < 5) this.#emit(word)
-    else emitPiece(word, this.#emit)
+    else if (at - start < 5) this.#emit(start, at)
+    else this.#emitPiece(start, at)
+  }
+
+  /** `spaced`: a space, not just any break, follows by the time that apostrophes before spaces are split off. */
+  #emitChunk(start: number, end: number, spaced: boolean): void {
+    const units = this.#units
+    if (spaced && end - start > 1 && units[end - 1] === APOSTROPHE && units[end - 2] !== APOSTROPHE) {
+      this.#emitChunk(start, end - 1, false)
+      this.#emit(end - 1, end)
+      return
+    }
+    const short = end - shortClitic(units, start, end)
+    const long = short - longClitic(units, start, short)
+    this.#emitPiece(start, long)
+    if (long < short) this.#emitPiece(long, short)
+    if (short < end) this.#emitPiece(short, end)
+  }
+
+  #emitPiece(start: number, end: number): void {
+    const units = this.#units
+    let done = start
+    if (mayContract(units, start, end)) {
+      let inside = false
+      for (let i = start; i < end;) {
+        const found = inside ? undefined : contractions.find((one) => standsAt(units, one.units, i, end) && !(one.final && i + one.units.length < end))
+        if (found === undefined) {
+          const point = pointAt(units, i)
+          inside = isWord(point)
+          i += point > 0xffff ? 2 : 1
+          continue
+        }
+        if (i > done) this.#emitOpening(done, i)
+        done = i + found.units.length
+        this.#emitOpening(i, i + found.cut)
+        this.#emitOpening(i + found.cut, done)
+        inside = isWord(units[done - 1]!)
+        i = done
+      }
+    }
+    if (done < end) this.#emitOpening(done, end)
+  }
+
+  /** Cuts "'tis" and "'twas" at the start of a piece in two. */
+  #emitOpening(start: number, end: number): void {
+    let rest = start
+    for (const word of [tis, twas]) {
+      if (this.#units[rest] !== APOSTROPHE || !standsAt(this.#units, word, rest, end)) continue
+      this.#emit(rest, rest + 2)
+      this.#emit(rest + 2, rest + word.length)
+      rest += word.length
+    }
+    if (rest < end) this.#emit(rest, end)
   }
 
   #isSpacedEarly(at: number): boolean {
     return at < this.#end && (traitsOf(this.#units[at]!) & SPACED_EARLY) !== 0
   }
 
-  /** Emits `token` for the characters from `at` to `next`, between two spaces. */
-  #alone(at: number, next: number, token: string): number {
+  /** Emits the characters from `at` to `next`, between two spaces. */
+  #alone(at: number, next: number, quote: Quote = ""): number {
     this.#flush(at, this.#isSpacedEarly(at))
-    this.#emit(token)
+    this.#emit(at, next, quote)
     this.#chunk = next
     return next
   }
@@ -193,7 +249,6 @@ export class Tokenizer {
   }
 
   #sentence(start: number, end: number): void {
-    const text = this.#text
     const units = this.#units
     const period = finalPeriod(units, start, end)
     this.#end = end
@@ -214,7 +269,7 @@ export class Tokenizer {
         before = unit
         i++
       } else if (kind === ALONE) {
-        i = this.#alone(i, i + 1, text[i]!)
+        i = this.#alone(i, i + 1)
         before = (traits[unit]! & OPENING_MARK) !== 0 ? SPACE : unit
       } else if (unit === QUOTE) {
         const opens = i === start || (traitsOf(before) & BRACKET) !== 0
@@ -222,13 +277,13 @@ export class Tokenizer {
         i = this.#alone(i, i + 1, opens ? OPENING : CLOSING)
       } else if (unit === BACKTICK) {
         const stop = runEnd(units, i, end, BACKTICK)
-        while (stop - i >= 2) i = this.#alone(i, i + 2, OPENING)
-        if (i < stop) i = this.#alone(i, stop, "`")
+        while (stop - i >= 2) i = this.#alone(i, i + 2)
+        if (i < stop) i = this.#alone(i, stop)
         before = SPACE
       } else if (unit === APOSTROPHE) {
         const stop = runEnd(units, i, end, APOSTROPHE)
         if (stop - i >= 2) i = this.#alone(i, i + 2, (traitsOf(before) & BRACKET) !== 0 ? OPENING : CLOSING)
-        while (stop - i >= 2) i = this.#alone(i, i + 2, CLOSING)
+        while (stop - i >= 2) i = this.#alone(i, i + 2)
         if (i < stop) this.#apostrophe = i++
         if (precedesLetter(units, stop - 1, end)) {
           this.#flush(i, true)
@@ -237,19 +292,19 @@ export class Tokenizer {
         before = APOSTROPHE
       } else if (unit === DASH) {
         const stop = runEnd(units, i, end, DASH)
-        while (stop - i >= 2) i = this.#alone(i, i + 2, "--")
+        while (stop - i >= 2) i = this.#alone(i, i + 2)
         i = stop
         before = DASH
       } else if (unit === DOT) {
         const stop = runEnd(units, i, end, DOT)
-        if (stop - i >= 2 || i === period) i = this.#alone(i, stop, text.slice(i, stop))
+        if (stop - i >= 2 || i === period) i = this.#alone(i, stop)
         else i++
         before = DOT
       } else {
         const last = i + 1 === end
         if (last || (i !== taken && !isDecimal(pointAt(units, i + 1)))) {
           taken = !last && (traitsOf(units[i + 1]!) & SEPARATOR) !== 0 ? i + 1 : -1
-          i = this.#alone(i, i + 1, text[i]!)
+          i = this.#alone(i, i + 1)
         } else {
           i++
         }
@@ -260,31 +315,21 @@ export class Tokenizer {
   }
 }
 
-/**
- * Calls `visit` with the words of a text, sentence by sentence, until it returns false. Straight quotes become `` or ''.
- */
-export const eachToken = (text: string, visit: (token: string) => boolean): void =>
-  new Tokenizer(text, unitsOf(text), visit).range(0, text.length)
+/** Visits the words of a text, sentence by sentence. */
+export const eachToken = (units: Units, visit: VisitToken): void => new Tokenizer(units, visit).range(0, units.length)
 
 /** The words of a text, at most `limit` of them. */
 export const tokens = (text: string, limit = Infinity): Array<string> => {
   const found: Array<string> = []
-  eachToken(text, (token) => found.push(token) < limit)
+  eachToken(unitsOf(text), (start, end, quote) => found.push(quote === "" ? text.slice(start, end) : quote) < limit)
   return found
 }
 
-/** Whether every word of a text is as it should be. */
-export const everyToken = (text: string, holds: (token: string) => boolean): boolean => {
-  let all = true
-  eachToken(text, (token) => all = holds(token))
-  return all
-}
-
-/** The number of words that are as wanted, of which no more than `limit` are looked for. */
-export const countTokens = (text: string, wanted: (token: string) => boolean, limit = Infinity): number => {
+/** The number of words that are as wanted, of which no more than `limit` are looked for. None is a straight quote. */
+export const countTokens = (units: Units, wanted: HoldsRange, limit = Infinity): number => {
   let total = 0
-  eachToken(text, (token) => {
-    if (wanted(token)) total++
+  eachToken(units, (start, end, quote) => {
+    if (quote === "" && wanted(units, start, end)) total++
     return total < limit
   })
   return total

@@ -2,7 +2,14 @@
 
 export type Units = Uint16Array
 
+const encoder = new TextEncoder()
+
 export const unitsOf = (text: string): Units => {
+  // ASCII has as many bytes as units, anything else has more. The encoder is faster than `charCodeAt`, but takes a while to start.
+  if (text.length >= 64) {
+    const bytes = new Uint8Array(text.length)
+    if (encoder.encodeInto(text, bytes).read === text.length) return new Uint16Array(bytes)
+  }
   const units = new Uint16Array(text.length)
   for (let i = 0; i < text.length; i++) units[i] = text.charCodeAt(i)
   return units
@@ -17,4 +24,12 @@ export const pointAt = (units: Units, i: number): number => {
 }
 
 /** The text of `[start, end)`, which is short. */
-export const textOf = (units: Units, start: number, end: number): string => String.fromCharCode(...units.subarray(start, end))
+export const textOf = (units: Units, start: number, end: number): string =>
+  end - start === 1 ? String.fromCharCode(units[start]!) : String.fromCharCode(...units.subarray(start, end))
+
+/** The text of all units, however many. */
+export const longTextOf = (units: Units): string => {
+  let text = ""
+  for (let i = 0; i < units.length; i += 8192) text += String.fromCharCode(...units.subarray(i, i + 8192))
+  return text
+}

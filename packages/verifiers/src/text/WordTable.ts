@@ -5,6 +5,9 @@ import { type Units, unitsOf } from "./Units.ts"
 /** Lower case as far as it is ASCII. Of all other characters only the Kelvin sign becomes so. */
 const lower = (unit: number): number => unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit === 0x212a ? 0x6b : unit
 
+/** The words, each with a number of 1. */
+export const wordTable = (words: ReadonlyArray<string>): WordTable => new WordTable(new Map(words.map((word) => [word, 1])))
+
 export class WordTable {
   readonly #slots: Int32Array
   readonly #starts: Int32Array

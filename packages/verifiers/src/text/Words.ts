@@ -1,35 +1,41 @@
 import { isWord } from "./Characters.ts"
+import type { VisitRange } from "./Ranges.ts"
+import { pointAt, type Units, unitsOf } from "./Units.ts"
 
-/** The code point at `index`, given the unit there. Pairs of surrogates are rare, so they are looked at last. */
-const pointOf = (text: string, index: number, unit: number): number =>
-  (unit & 0xfc00) === 0xd800 ? text.codePointAt(index)! : unit
-
-/** Calls `visit` with the start and the end of every run of `\w+`. */
-export const scanWords = (text: string, visit: (start: number, end: number) => void): void => {
+/** Visits every run of `\w+`. */
+export const eachWord = (units: Units, visit: VisitRange): void => {
   let start = -1
-  for (let i = 0; i < text.length; i++) {
-    const point = pointOf(text, i, text.charCodeAt(i))
+  for (let i = 0; i < units.length; i++) {
+    const point = pointAt(units, i)
     if (isWord(point)) {
       if (start < 0) start = i
     } else if (start >= 0) {
-      visit(start, i)
+      if (!visit(start, i)) return
       start = -1
     }
     if (point > 0xffff) i++
   }
-  if (start >= 0) visit(start, text.length)
+  if (start >= 0) visit(start, units.length)
 }
 
 /** The runs of `\w+`: "don't" is two words, "_a_" is one. */
 export const words = (text: string): Array<string> => {
   const found: Array<string> = []
-  scanWords(text, (start, end) => found.push(text.slice(start, end)))
+  eachWord(unitsOf(text), (start, end) => found.push(text.slice(start, end)) > 0)
   return found
 }
 
 /** `words(text).length` without the words. */
 export const countWords = (text: string): number => {
+  const units = unitsOf(text)
   let total = 0
-  scanWords(text, () => total++)
+  let inside = false
+  for (let i = 0; i < units.length; i++) {
+    const point = pointAt(units, i)
+    const word = isWord(point)
+    if (word && !inside) total++
+    inside = word
+    if (point > 0xffff) i++
+  }
   return total
 }

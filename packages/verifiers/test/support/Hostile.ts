@@ -3,10 +3,23 @@
 
 /** Pieces that a hostile text repeats. */
 export const pieces: ReadonlyArray<string> = [
-  "a", " ", "\n", "\r\n", "\0", ".", "!", "\"", "'", "(", "[", "<<", "{\"a\":", "*", "***", "-", ",", "_", "0", "ab ", "AB ", "a.", "a. ", "! ", ". ", "p. p. ",
-  "1. ", "Mr. ", "x's ", "* ", "-\n", "\n \n", "* a\n", "[1,", "a:b,", "Question 1", "SECTION 1 ", "P.S", "ad-hoc. ", "A", "and but ", "\u00e9", "e\u0301",
-  "\u0130", "\u4e2d\u6587\u3002", "\u65e5\u672c ", "\u0645\u0631\u062d\u0628\u0627. ", "\u05e9\u05dc\u05d5\u05dd ", "\u202e", "\u200d", "\ufeff", "\ud83d\ude00", "\ud83d\ude00. ",
-  "\ud83d\udc69\u200d\ud83d\udc67 ", "\ud800", "\udc00", "\udc00\ud800"
+  // Letters without an end, and what ends words and sentences.
+  "a", "A", "b", "e", "0", " ", "\0", ".", "!", "?", ",", "-", "_", "*", "\"", "'", "`", "(", "[", "]", "{", "<", ">", "|", "#", "/", "\\", "@", "$", "~",
+  "ab ", "AB ", "a.", "a. ", "A. ", "! ", ". ", "?!", "a!b?", "p. p. ", "1. ", "Mr. ", "U.S. ", "Ph.D. ", "ad-hoc. ", "Inc. He ", "and but ", "Emma ", "a table ",
+  "abcba ", "eagle bald ", "The ", "the, ", "a-", "a/", "--", "-- ", ".. ", ". . ", "...", "x.com ",
+  // Clitics, contractions and quotes.
+  "x's ", "'s ", "n't ", "don't ", "cannot ", "gimme ", "'tis ", "nna", "''", "``", "\"a\" ", "'a' ", "\"'", "'\"'", "\"\",", "\u201c", "\u201ca.\u201d ", ".\"", "!\" ",
+  // Lines of all kinds.
+  "\n", "\n\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\t", " \n", "\n \n", "-\n", "a\n", "a\n\n", "\r\n\v\f\x1c\x1d\x85\u2028\u2029", "\n***\n",
+  // Markdown, markup and code.
+  "* ", "- ", "* a\n", "- a\n", "* a\n  - b\n", "1. a\n", "# a\n", "*a*", "**a** ", "*a ", "** ", "***", "******", "*a**", "```\n", "```json\n", "`a` ", "<<", "<<a>>", "<i>a</i>b", "<b>",
+  "&amp; ", "{\"a\":", "{}", "[]", "[a]", "[a ", "[1,", "()", "([{", "((a))", "\\\"", "a:b,", "a,b\n", "Question 1", "SECTION 1 ", "P.S", "p.s", "p. ", "http://a ", "a@b.c ", "@a",
+  // Numbers.
+  "12 ", "1,000 ", "1.5 ", "-1 ", "$1 ", "3/4/2020 ", "2020-01-01,", "\u0661", "\u0661 ", "\u00b2 ", "\u2460", "\ud835\udfd8 ",
+  // Letters beyond ASCII, with marks and joiners, from right to left, and beyond the basic plane.
+  "\u00e9", "e\u0301", "\u0301", "\u0301\u0302", "\u0130", "\u0130 ", "\u0131", "\u017f", "\u212a ", "\u00df ", "\u03a3", "\u03a3 ", "\u03a3.", "\u01c5 ", "\u4e2d", "\u4e2d\u6587\u3002", "\u65e5\u672c ", "\u0645",
+  "\u0645\u0631\u062d\u0628\u0627. ", "\u05e9\u05dc\u05d5\u05dd ", "\u202e", "\u200b", "\u200d", "\ufeff", "\u3000", "\u00a0", "\ud801\udc00", "\ud801\udc00 ", "\ud83d\ude00", "\ud83d\ude00 ",
+  "\ud83d\ude00. ", "\u2764\ufe0f ", "\ud83d\udc69\u200d\ud83d\udc67 ", "\ud83c\udde9", "\ud800", "\udc00", "\udc00\ud800", "\ufdd0", "\ufdd1", "<prd>", "<stop>"
 ]
 
 export const repeated = (piece: string, length: number): string =>
