@@ -91,6 +91,6 @@ export const wordEncoder = (
       covered += word.length
     }
     // What the pattern leaves out would be a word as well.
-    return covered === composed.length ? Int32Array.from(tokens) : encode(text)
+    return covered === composed.length ? new Int32Array(tokens) : encode(text)
   }
 }
