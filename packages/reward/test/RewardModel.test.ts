@@ -152,8 +152,8 @@ describe("RewardModel", () => {
       return { alone, small, together, counts }
     }))
     probes.forEach((_, i) => {
-      expect(Math.abs(together[i]! - alone[i]!)).toBeLessThan(2e-6)
-      expect(Math.abs(small[i]! - alone[i]!)).toBeLessThan(2e-6)
+      expect(together[i]).toBe(alone[i])
+      expect(small[i]).toBe(alone[i])
       expect(together[probes.length + i]).toBe(together[i])
     })
     const distinct = new Set(probes.map(({ constraint, response }) => `${constraint}\n${response}`)).size
