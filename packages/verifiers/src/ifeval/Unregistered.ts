@@ -3,6 +3,7 @@ import { integer, kwargs, listOf, phrase, text } from "../Kwargs.ts"
 import { isSpace, strip } from "../text/Characters.ts"
 import { list, quoted } from "../text/Phrases.ts"
 import { eachRegexSentence } from "../text/RegexSentences.ts"
+import { isRange } from "../text/Ranges.ts"
 import { eachExact } from "../text/Search.ts"
 import { unitsOf } from "../text/Units.ts"
 import { eachWord, words } from "../text/Words.ts"
@@ -64,9 +65,10 @@ export const unregistered = {
   "keywords:key_sentences": verifier(kwargs({ key_sentences: listOf(phrase), num_sentences: integer() }), {
     describe: ({ key_sentences, num_sentences }) => `Include exactly ${num_sentences} of these sentences: ${list(key_sentences)}.`,
     check: (response, { key_sentences, num_sentences }) => {
-      const missing = new Set(key_sentences)
-      const lengths = new Set(key_sentences.map((sentence) => sentence.length))
-      eachRegexSentence(response, (sentence) => missing.delete(sentence), (length) => lengths.has(length))
+      const missing = new Map(key_sentences.map((sentence) => [sentence, unitsOf(sentence)]))
+      eachRegexSentence(response, (units, start, end) => {
+        for (const [sentence, wanted] of missing) if (isRange(units, start, end, wanted)) missing.delete(sentence)
+      })
       return key_sentences.filter((sentence) => !missing.has(sentence)).length === num_sentences
     }
   }),

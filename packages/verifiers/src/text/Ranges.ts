@@ -45,6 +45,13 @@ export const sameRange = (units: Units, start: number, end: number, otherStart: 
   return true
 }
 
+/** Whether `[start, end)` holds `wanted`. */
+export const isRange = (units: Units, start: number, end: number, wanted: Units): boolean => {
+  if (end - start !== wanted.length) return false
+  for (let i = 0; i < wanted.length; i++) if (units[start + i] !== wanted[i]) return false
+  return true
+}
+
 /** Where `[start, end)` starts and ends without whitespace around it: the range of `strip`. */
 export const strippedStart = (units: Units, start: number, end: number): number => {
   let i = start

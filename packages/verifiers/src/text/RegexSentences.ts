@@ -38,8 +38,16 @@ const isAt = (units: Units, at: number, wanted: ReadonlyArray<number>): boolean 
   return true
 }
 
-const endsAt = (units: Units, end: number, wanted: ReadonlyArray<ReadonlyArray<number>>): boolean =>
-  wanted.some((one) => isAt(units, end - one.length, one))
+/** The one of `list` that starts at `at`, or that ends before it. */
+const oneAt = (units: Units, at: number, list: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<number> | undefined => {
+  for (const one of list) if (isAt(units, at, one)) return one
+  return undefined
+}
+
+const oneBefore = (units: Units, at: number, list: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<number> | undefined => {
+  for (const one of list) if (units[at - 1] === one.at(-1) && isAt(units, at - one.length, one)) return one
+  return undefined
+}
 
 /** The end of the starter at `at`, with the whitespace that belongs to it, or -1. */
 const starterEnd = (units: Units, at: number): number => {
@@ -67,7 +75,9 @@ const eachDot = (units: Units, rule: (at: number) => number): void => {
 const setAsideWithin = (units: Units): void => {
   let reach = 0
   eachDot(units, (i) => {
-    if (endsAt(units, i, titles) || sites.some((site) => isAt(units, i + 1, site))) {
+    if (isLetter(units[i - 1]) && oneBefore(units, i, titles) !== undefined) {
+      units[i] = PERIOD
+    } else if (isLetter(units[i + 1]) && oneAt(units, i + 1, sites) !== undefined) {
       units[i] = PERIOD
     } else if (isNumber(units[i - 1]) && isNumber(units[i + 1]) && i > reach) {
       units[i] = PERIOD
@@ -131,12 +141,13 @@ const setAsideAcronyms = (units: Units, count: number): void => {
 const setAsideCompanies = (units: Units): void => {
   let reach = 0
   eachDot(units, (i) => {
-    const company = companies.find((one) => isAt(units, i - one.length, one))
+    if (!isLetter(units[i - 1])) return i + 1
+    const company = oneBefore(units, i, companies)
     const starter = company !== undefined && i - company.length >= reach && units[i + 1] === SPACE ? starterEnd(units, i + 2) : -1
     if (starter > 0) {
       units[i] = STOP
       reach = starter
-    } else if (company !== undefined || (isLetter(units[i - 1]) && units[i - 2] === SPACE)) {
+    } else if (company !== undefined || units[i - 2] === SPACE) {
       units[i] = PERIOD
     }
     return i + 1
@@ -175,19 +186,15 @@ const mark = (text: string): Marked => {
   return marked
 }
 
-/** Calls `visit` with every sentence of a length that is accepted, stripped; a blank one at the end is left out. */
-export const eachRegexSentence = (
-  text: string,
-  visit: (sentence: string) => void,
-  accepts: (length: number) => boolean = () => true
-): void => {
+/** Visits every sentence, stripped, in units of its own making; a blank one at the end is left out. */
+export const eachRegexSentence = (text: string, visit: (units: Units, start: number, end: number) => void): void => {
   const { stops, units } = mark(text)
   const give = (from: number, to: number, final: boolean): void => {
     const start = strippedStart(units, from, to)
     const end = strippedEnd(units, start, to)
-    if (accepts(end - start) && !(final && start === end)) {
-      visit(longTextOf(units.slice(start, end).map((unit) => unit === PERIOD ? DOT : unit)))
-    }
+    if (final && start === end) return
+    for (let i = start; i < end; i++) if (units[i] === PERIOD) units[i] = DOT
+    visit(units, start, end)
   }
   let start = 0
   for (let i = 0; i < units.length; i++) {
@@ -208,6 +215,6 @@ export const eachRegexSentence = (
 /** The sentences as a list. */
 export const regexSentences = (text: string): Array<string> => {
   const found: Array<string> = []
-  eachRegexSentence(text, (sentence) => found.push(sentence))
+  eachRegexSentence(text, (units, start, end) => found.push(longTextOf(units.subarray(start, end))))
   return found
 }
