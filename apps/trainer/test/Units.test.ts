@@ -46,12 +46,13 @@ describe("trainUnits", () => {
     })
   })
 
-  test("memory is sixteen bytes a parameter, the cache, and activations near the measured 1.03 GB", () => {
+  test("memory is sixteen bytes a parameter, the cache, and activations: within 20% of the peak that was measured without a cache", () => {
     const { activations, cache, gradients, moments, total, weights, ...rest } = units.memoryMB
     expect([weights, gradients, moments]).toEqual([107.014144, 107.014144, 214.028288])
     expect(cache).toBeCloseTo((16 * 256 * 8 * 2 * 2 * 64 * 4) / 1e6, 6)
-    expect(activations).toBeGreaterThan(800)
-    expect(activations).toBeLessThan(1200)
+    // A step of 8 x 256 tokens of this model peaks at 1,371 MB (benchmarks/).
+    expect((total! - cache!) / 1371).toBeGreaterThan(0.8)
+    expect((total! - cache!) / 1371).toBeLessThan(1.2)
     expect(rest["references"]).toBe(0)
     const parts = [activations, cache, gradients, moments, weights, ...Object.values(rest)]
     expect(total).toBeCloseTo(parts.reduce<number>((sum, part) => sum + part!, 0), 6)
