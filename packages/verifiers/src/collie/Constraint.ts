@@ -4,7 +4,7 @@ import type { Field } from "../Kwargs.ts"
 import { kwargs } from "../Kwargs.ts"
 import { asciiSet, isPunctuation, length, PUNCTUATION, strip, stripChars, trim } from "../text/Characters.ts"
 import { eachSentence } from "../text/Punkt.ts"
-import { strippedEnd, strippedStart, withoutEnd, withoutStart } from "../text/Ranges.ts"
+import { sameRange, strippedEnd, strippedStart, withoutEnd, withoutStart } from "../text/Ranges.ts"
 import { Tokenizer } from "../text/Treebank.ts"
 import { type Units, unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
@@ -45,15 +45,21 @@ type Range = readonly [start: number, end: number]
 
 const PERIOD = asciiSet(".")
 
+const REMEMBERED = 8
+const ENTRIES = 64
+const LONG = 4096
+
 /** A text split into units, each stripped of whitespace and then of periods. */
 class Source {
   readonly text: string
   readonly #units: Units
   readonly #tokenizer: Tokenizer
   #words: Array<string> = []
+  readonly #recent: ReadonlyArray<{ start: number; end: number; word: string }> | undefined
 
   constructor(text: string) {
     this.text = text
+    this.#recent = text.length < LONG ? undefined : Array.from({ length: ENTRIES }, () => ({ start: 0, end: 0, word: "" }))
     this.#units = unitsOf(text)
     this.#tokenizer = new Tokenizer(this.#units, (start, end, quote) => {
       if (isPunctuation(this.#units[start]!)) {
@@ -68,8 +74,20 @@ class Source {
 
   /** The word without periods at its ends. Words have no whitespace there. */
   #bare(start: number, end: number): string {
-    const first = withoutStart(this.#units, start, end, PERIOD)
-    return this.text.slice(first, withoutEnd(this.#units, first, end, PERIOD))
+    const units = this.#units
+    const first = withoutStart(units, start, end, PERIOD)
+    const last = withoutEnd(units, first, end, PERIOD)
+    if (this.#recent === undefined || last - first > REMEMBERED) return this.text.slice(first, last)
+    // Short words come again and again: strings of the last ones are kept.
+    let hash = 0
+    for (let i = first; i < last; i++) hash = Math.imul(hash ^ units[i]!, 0x9e3779b1)
+    const slot = this.#recent[(hash >>> 24) % ENTRIES]!
+    if (!sameRange(units, first, last, slot.start, slot.end)) {
+      slot.start = first
+      slot.end = last
+      slot.word = this.text.slice(first, last)
+    }
+    return slot.word
   }
 
   slice([start, end]: Range): string {
