@@ -40,8 +40,8 @@ export type CollieValue = string | number | null | ReadonlyArray<CollieValue>
 
 // ------------------------------------------------------------------------------------------------------------ evaluation
 
-/** A part of the text, so that its own parts are found without copying it. */
-type Range = readonly [start: number, end: number]
+/** Where parts of the text start and end, one after the other: a text may have a million. */
+type Ranges = ReadonlyArray<number>
 
 const PERIOD = asciiSet(".")
 
@@ -90,70 +90,80 @@ class Source {
     return slot.word
   }
 
-  slice([start, end]: Range): string {
-    return this.text.slice(start, end)
-  }
-
-  #stripped(start: number, end: number): Range {
+  /** Adds a part, without whitespace and then periods at its ends. */
+  #strip(found: Array<number>, start: number, end: number): void {
     const units = this.#units
     const first = withoutStart(units, strippedStart(units, start, end), end, PERIOD)
-    return [first, withoutEnd(units, first, strippedEnd(units, first, end), PERIOD)]
+    found.push(first, withoutEnd(units, first, strippedEnd(units, first, end), PERIOD))
   }
 
-  sentences([start, end]: Range): Array<Range> {
-    const found: Array<Range> = []
-    eachSentence(this.#units, start, end, (first, last) => found.push(this.#stripped(first, last)) > 0)
+  sentences(start: number, end: number): Ranges {
+    const found: Array<number> = []
+    eachSentence(this.#units, start, end, (first, last) => {
+      this.#strip(found, first, last)
+      return true
+    })
     return found
   }
 
-  paragraphs([start, end]: Range): Array<Range> {
-    const found: Array<Range> = []
+  paragraphs(start: number, end: number): Ranges {
+    const found: Array<number> = []
     let first = start
     for (let i = start; i + 1 < end; i++) {
       if (this.#units[i] !== 0x0a || this.#units[i + 1] !== 0x0a) continue
-      found.push(this.#stripped(first, i))
+      this.#strip(found, first, i)
       first = ++i + 1
     }
-    found.push(this.#stripped(first, end))
+    this.#strip(found, first, end)
     return found
   }
 
-  words([start, end]: Range): Array<string> {
+  words(start: number, end: number): Array<string> {
     this.#words = []
     this.#tokenizer.range(start, end)
     return this.#words
   }
 
-  characters(range: Range): Array<string> {
-    return Array.from(this.slice(range), (character) => stripChars(strip(character), PERIOD))
+  characters(start: number, end: number): Array<string> {
+    return Array.from(this.text.slice(start, end), (character) => stripChars(strip(character), PERIOD))
+  }
+
+  #texts(ranges: Ranges): Array<string> {
+    return Array.from({ length: ranges.length / 2 }, (_, i) => this.text.slice(ranges[2 * i], ranges[2 * i + 1]))
   }
 
   /** The units of a level as text. */
-  units(level: CollieLevel, range: Range): Array<string> {
+  units(level: CollieLevel, start: number, end: number): Array<string> {
     switch (level) {
       case "character":
-        return this.characters(range)
+        return this.characters(start, end)
       case "word":
-        return this.words(range)
+        return this.words(start, end)
       case "sentence":
-        return this.sentences(range).map((part) => this.slice(part))
+        return this.#texts(this.sentences(start, end))
       case "paragraph":
-        return this.paragraphs(range).map((part) => this.slice(part))
+        return this.#texts(this.paragraphs(start, end))
     }
   }
 
   /** The units of the outer level, as functions that give their own units, or themselves, when these are asked for. */
   nested(outer: CollieLevel, inner: CollieLevel | null): Items {
     if (outer === "character" || outer === "word") {
-      const parts = this.units(outer, [0, this.text.length])
+      const parts = this.units(outer, 0, this.text.length)
       return { size: parts.length, at: (i) => inner === null ? parts[i]! : wholeUnits(inner, parts[i]!) }
     }
-    const ranges = outer === "sentence" ? this.sentences([0, this.text.length]) : this.paragraphs([0, this.text.length])
-    return { size: ranges.length, at: (i) => inner === null ? this.slice(ranges[i]!) : this.units(inner, ranges[i]!) }
+    const ranges = outer === "sentence" ? this.sentences(0, this.text.length) : this.paragraphs(0, this.text.length)
+    return {
+      size: ranges.length / 2,
+      at: (i) => {
+        const [start, end] = [ranges[2 * i]!, ranges[2 * i + 1]!]
+        return inner === null ? this.text.slice(start, end) : this.units(inner, start, end)
+      }
+    }
   }
 }
 
-const wholeUnits = (level: CollieLevel, text: string): Array<string> => new Source(text).units(level, [0, text.length])
+const wholeUnits = (level: CollieLevel, text: string): Array<string> => new Source(text).units(level, 0, text.length)
 
 const isList = (value: CollieValue): value is ReadonlyArray<CollieValue> => Array.isArray(value)
 
