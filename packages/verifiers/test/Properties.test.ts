@@ -98,3 +98,28 @@ test("text that the checks look for follows most of them sometimes", () => {
   // Otherwise the properties above would be about texts that follow nothing.
   expect(followed.size).toBeGreaterThan(60)
 })
+
+describe("against plain versions", () => {
+  const texts = (...parts: ReadonlyArray<string>) => fc.array(fc.constantFrom(...parts), { maxLength: 24 }).map((drawn) => drawn.join(""))
+  const follows = (id: string, kwargs: object, text: string) => {
+    const verdict = verify({ id, kwargs }, text)
+    return verdict._tag === "Decided" && verdict.followed
+  }
+
+  test("placeholders in brackets", () => {
+    fc.assert(fc.property(texts("[", "]", "[a]", "\n", "x", " "), fc.integer({ min: 1, max: 6 }), (text, num_placeholders) => {
+      const count = [...text.matchAll(/\[.*?\]/g)].length
+      const wanted = text.trim() !== "" && count >= num_placeholders
+      expect(follows("detectable_content:number_placeholders", { num_placeholders }, text)).toBe(wanted)
+    }), { numRuns: 500 })
+  })
+
+  test("all words after the first repeated", () => {
+    const words = texts("a", "b", " ", "\t", "\n", "ab ").filter((text) => text.trim() !== "")
+    fc.assert(fc.property(words, words, (text, prompt_to_repeat) => {
+      const rest = (of: string) => of.trim().split(/\s+/).slice(1).join(" ")
+      const wanted = text !== prompt_to_repeat && rest(text) === rest(prompt_to_repeat)
+      expect(follows("repeat:repeat_change", { prompt_to_repeat }, text)).toBe(wanted)
+    }), { numRuns: 1000 })
+  })
+})

@@ -4,7 +4,7 @@ import { integer, kwargs, type KwargsSchema, text } from "../Kwargs.ts"
 import { isDecimal, isLowerText, isPunctuation, isUpper, isWord, pointBefore, splitSpaces, stripStart } from "../text/Characters.ts"
 import { contains, containsExactWord, haystack } from "../text/Search.ts"
 import { type AnyVerifier, verifier, type VerifierTable } from "../Verifier.ts"
-import { everyPiece, hasPair, pieceContains, pieces } from "./Sentences.ts"
+import { countPieces, everyPiece, hasPair, pieceAt, pieceContains } from "./Sentences.ts"
 
 type Condition = (response: string) => boolean
 
@@ -40,7 +40,7 @@ const be = new Set(["am", "is", "are"])
 const have = new Set(["has", "have"])
 const isContinuous: Condition = (text) => hasPair(text, be, (word) => word.length > 3 && word.endsWith("ing"))
 const isPerfect = (text: string): boolean => hasPair(text, have, () => true)
-const oneSentence: Condition = (text) => pieces(text).length === 1
+const oneSentence: Condition = (text) => countPieces(text, 2) === 1
 
 // ------------------------------------------------------------------------------------------------- the last such thing
 
@@ -106,7 +106,7 @@ const woodenTable = (text: string, level: number): boolean => {
   const parts = paragraphs(text)
   const conditions = [
     () => parts.length === (level === 5 ? 4 : 3),
-    () => parts.slice(0, 3).every((part) => pieces(part).length < 3),
+    () => parts.slice(0, 3).every((part) => countPieces(part, 3) < 3),
     () => everyPiece(text, (words) => words > 20),
     () => numbersParagraphs(text),
     () => text.endsWith("Those are suggestions")
@@ -197,11 +197,11 @@ export const rules = {
   "followbench:gsm_8k": targeted("Name this amount last", (response, target) => lastAmount(response) === target),
   "followbench:self_made_space": targeted("Mention this", (response, target) => response.includes(target)),
   "followbench:cnn_dailymail": graded("a news summary", [
-    (text) => pieces(text).length === 3,
+    (text) => countPieces(text, 4) === 3,
     (text) => everyPiece(text, (words) => words < 15),
     (text) => ["Potter", "actor", "films"].every((word, i) => pieceContains(text, i + 1, word)),
     (text) => !pieceContains(text, 2, "lavish"),
-    (text) => isPerfect(pieces(text)[2] ?? "")
+    (text) => isPerfect(pieceAt(text, 3) ?? "")
   ]),
   "followbench:xsum": graded("a one-sentence summary", [
     oneSentence,

@@ -1,17 +1,48 @@
 // FollowBench's own notion of a sentence: a piece between two of `. ! ?` that is not empty, though it may be blank.
-import { isSpace, splitSpaces } from "../text/Characters.ts"
+import { asciiSet, isIn, isSpace, splitSpaces } from "../text/Characters.ts"
 import { containsExactWord } from "../text/Search.ts"
 import { unitsOf } from "../text/Units.ts"
 import { eachWord } from "../text/Words.ts"
 
-export const pieces = (text: string): Array<string> => text.split(/[.!?]/).filter((piece) => piece !== "")
+const marks = asciiSet(".!?")
 
-export const everyPiece = (text: string, holds: (words: number) => boolean): boolean =>
-  pieces(text).every((piece) => holds(splitSpaces(piece).length))
+/** Calls `visit` with every piece until it returns false. */
+const eachPiece = (text: string, visit: (start: number, end: number) => boolean): void => {
+  let start = 0
+  for (let i = 0; i <= text.length; i++) {
+    if (i < text.length && !isIn(marks, text.charCodeAt(i))) continue
+    if (i > start && !visit(start, i)) return
+    start = i + 1
+  }
+}
+
+export const everyPiece = (text: string, holds: (words: number) => boolean): boolean => {
+  let all = true
+  eachPiece(text, (start, end) => all = holds(splitSpaces(text.slice(start, end)).length))
+  return all
+}
+
+/** How many pieces there are, up to `limit`. */
+export const countPieces = (text: string, limit = Infinity): number => {
+  let count = 0
+  eachPiece(text, () => ++count < limit)
+  return count
+}
+
+/** Piece number `n`, from 1. */
+export const pieceAt = (text: string, n: number): string | undefined => {
+  let count = 0
+  let piece: string | undefined
+  eachPiece(text, (start, end) => {
+    if (++count === n) piece = text.slice(start, end)
+    return count < n
+  })
+  return piece
+}
 
 /** Whether piece number `n`, from 1, contains the word. */
 export const pieceContains = (text: string, n: number, word: string): boolean => {
-  const piece = pieces(text)[n - 1]
+  const piece = pieceAt(text, n)
   return piece !== undefined && containsExactWord(piece, word)
 }
 

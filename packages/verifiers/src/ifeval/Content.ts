@@ -6,12 +6,17 @@ import { verifier, type VerifierTable } from "../Verifier.ts"
 /** Counts `\[.*?\]`: an opening bracket and the next closing one in the same line. */
 const placeholders = (text: string): number => {
   let total = 0
+  let newline = -1
   let open = text.indexOf("[")
   while (open >= 0) {
     const close = text.indexOf("]", open + 1)
     if (close < 0) return total
-    const newline = text.indexOf("\n", open + 1)
-    const broken = newline >= 0 && newline < close
+    // Looked for once a line: most texts have many brackets between two newlines, or no newline at all.
+    if (newline < open) {
+      const next = text.indexOf("\n", open + 1)
+      newline = next < 0 ? text.length : next
+    }
+    const broken = newline < close
     // Up to the newline no bracket closes, so none of the brackets before it opens anything.
     if (!broken) total++
     open = text.indexOf("[", broken ? newline + 1 : close + 1)
