@@ -54,7 +54,9 @@ class Source {
   readonly text: string
   readonly #units: Units
   readonly #tokenizer: Tokenizer
+  /** Of the part that was split last, which is often the next one's too: a text of a million sentences has short ones. */
   #words: Array<string> = []
+  #last = { start: 0, end: 0 }
   readonly #recent: ReadonlyArray<{ start: number; end: number; word: string }> | undefined
 
   constructor(text: string) {
@@ -118,7 +120,10 @@ class Source {
     return found
   }
 
-  words(start: number, end: number): Array<string> {
+  words(start: number, end: number): ReadonlyArray<string> {
+    const last = this.#last
+    if (sameRange(this.#units, start, end, last.start, last.end)) return this.#words
+    this.#last = { start, end }
     this.#words = []
     this.#tokenizer.range(start, end)
     return this.#words
@@ -133,7 +138,7 @@ class Source {
   }
 
   /** The units of a level as text. */
-  units(level: CollieLevel, start: number, end: number): Array<string> {
+  units(level: CollieLevel, start: number, end: number): ReadonlyArray<string> {
     switch (level) {
       case "character":
         return this.characters(start, end)
@@ -163,7 +168,7 @@ class Source {
   }
 }
 
-const wholeUnits = (level: CollieLevel, text: string): Array<string> => new Source(text).units(level, 0, text.length)
+const wholeUnits = (level: CollieLevel, text: string): ReadonlyArray<string> => new Source(text).units(level, 0, text.length)
 
 const isList = (value: CollieValue): value is ReadonlyArray<CollieValue> => Array.isArray(value)
 
