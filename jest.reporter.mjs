@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, relative } from "node:path"
+import { stripVTControlCharacters } from "node:util"
 
 /**
  * Leaves what a project's tests came to in `<project>/.jest/summary.json`, where `tools/check.mjs` sums it up. The file is
@@ -7,6 +8,7 @@ import { join } from "node:path"
  */
 export default class SummaryReporter {
   constructor(globalConfig) {
+    this.rootDir = globalConfig.rootDir
     this.directory = join(globalConfig.rootDir, ".jest")
   }
 
@@ -16,7 +18,13 @@ export default class SummaryReporter {
       passed: results.numPassedTests,
       // A test file that fails to load has no tests to count, and is a failure all the same.
       failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
-      skipped: results.numPendingTests + results.numTodoTests
+      skipped: results.numPendingTests + results.numTodoTests,
+      failures: results.testResults
+        .filter(({ failureMessage }) => failureMessage)
+        .map(({ failureMessage, testFilePath }) => ({
+          file: relative(this.rootDir, testFilePath),
+          message: stripVTControlCharacters(failureMessage).trim()
+        }))
     }
     writeFileSync(join(this.directory, "summary.json"), `${JSON.stringify(summary)}\n`)
   }

@@ -19,14 +19,17 @@ export const forget = (projects) => {
   for (const project of projects) rmSync(summaryOf(project), { force: true })
 }
 
+const nothing = { failed: 0, failures: [], passed: 0, skipped: 0 }
+
 /** The sum over `projects`, and those of them in which no test ran. */
 export const sumUp = (projects) => {
-  const sum = { passed: 0, failed: 0, skipped: 0, silent: [] }
+  const sum = { passed: 0, failed: 0, skipped: 0, silent: [], failures: [] }
   for (const project of projects) {
-    const { failed, passed, skipped } = existsSync(summaryOf(project)) ? readJson(summaryOf(project)) : { failed: 0, passed: 0, skipped: 0 }
+    const { failed, failures, passed, skipped } = existsSync(summaryOf(project)) ? readJson(summaryOf(project)) : nothing
     sum.passed += passed
     sum.failed += failed
     sum.skipped += skipped
+    sum.failures.push(...failures.map(({ file, message }) => ({ file: join(project, file), message })))
     if (passed + failed === 0) sum.silent.push(project)
   }
   return sum

@@ -16,7 +16,9 @@ const { status } = spawnSync(process.execPath, [
   nx, "run-many", "-t", "build", "typecheck", "lint", "test", "--output-style=static", ...process.argv.slice(2)
 ], { cwd: root, stdio: "inherit" })
 
-const { failed, passed, silent, skipped } = sumUp(projects)
+const { failed, failures, passed, silent, skipped } = sumUp(projects)
+// Once more, at the end: above they are among the output of all projects.
+for (const { file, message } of failures) console.log(`\nFailed in ${relative(root, file)}:\n${message.slice(0, 4000)}\n`)
 if (silent.length > 0) console.log(`No test ran in: ${silent.map((project) => relative(root, project)).join(", ")}`)
 if (skipped > 0) console.log(`${skipped} skipped`)
 console.log(`${passed} passed, ${failed} failed`)

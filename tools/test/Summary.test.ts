@@ -29,6 +29,7 @@ const report = (project: string, results: object) =>
     numRuntimeErrorTestSuites: 0,
     numPendingTests: 0,
     numTodoTests: 0,
+    testResults: [],
     ...results
   })
 
@@ -36,10 +37,23 @@ test("sums what the reporter left in every project, a file that did not load amo
   const projects = testedProjects(root)
   expect(projects).toEqual(["packages/a", "packages/b", "apps/c", "tools"].map((name) => join(root, name)))
   report("packages/a", { numPassedTests: 3, numPendingTests: 1 })
-  report("packages/b", { numPassedTests: 1, numFailedTests: 2 })
+  report("packages/b", {
+    numPassedTests: 1,
+    numFailedTests: 2,
+    testResults: [
+      { testFilePath: join(root, "packages/b/test/Good.test.ts"), failureMessage: null },
+      { testFilePath: join(root, "packages/b/test/Bad.test.ts"), failureMessage: "\u001b[1m\u25cf adds up\u001b[22m\n\n3 is not 4\n" }
+    ]
+  })
   report("apps/c", { numRuntimeErrorTestSuites: 1 })
   report("tools", { numPassedTests: 5 })
-  expect(sumUp(projects)).toEqual({ passed: 9, failed: 3, skipped: 1, silent: [] })
+  expect(sumUp(projects)).toEqual({
+    passed: 9,
+    failed: 3,
+    skipped: 1,
+    silent: [],
+    failures: [{ file: join(root, "packages/b/test/Bad.test.ts"), message: "\u25cf adds up\n\n3 is not 4" }]
+  })
 })
 
 test("a project without a summary, or with an empty one, is silent; an old summary is forgotten", () => {
@@ -52,6 +66,7 @@ test("a project without a summary, or with an empty one, is silent; an old summa
     passed: 1,
     failed: 0,
     skipped: 0,
+    failures: [],
     silent: ["packages/a", "packages/b", "apps/c"].map((name) => join(root, name))
   })
 })
