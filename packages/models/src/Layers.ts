@@ -19,6 +19,19 @@ export const silu = (g: Graph, x: Value): Value =>
 /** silu(gate) * up. */
 export const swiGlu = (g: Graph, gate: Value, up: Value): Value => g.op("Mul", [silu(g, gate), up])
 
+/**
+ * How far below the greatest a score or a logit may fall before it is raised: exp(-80) is 2e-35, nothing beside 1 in
+ * float32, and no subnormal number, with which exp and all that follows take 10 times as long.
+ */
+export const negligible = 80
+
+/** softmax over the last axis of scores in float32, in which nothing becomes subnormal, masked or not. */
+export const softmax = (g: Graph, scores: Value): Value => {
+  const greatest = g.op("ReduceMax", [scores, g.constant("int64", [-1])], { keepdims: 1 })
+  const floor = g.op("Sub", [greatest, g.constant("float32", negligible)])
+  return g.op("Softmax", [g.op("Max", [scores, floor])], { axis: -1 })
+}
+
 /** The tables of rotary positions as values of a graph, [length, E/2]. */
 export interface RopeValues {
   readonly cos: Value

@@ -8,7 +8,7 @@ import { float, Graph, tensorData, type Value } from "@ifrl/onnx"
 import { type ClassifierConfig, classifierParameters, headless, scoreName } from "./ClassifierHead.ts"
 import { isRotary, windowOf } from "./Config.ts"
 import { mlp, projection } from "./Decoder.ts"
-import { linear, rmsNorm, ropeValues } from "./Layers.ts"
+import { linear, rmsNorm, ropeValues, softmax } from "./Layers.ts"
 import type { Parameters } from "./Model.ts"
 import { embeddingName, layerPrefix, normName } from "./Parameters.ts"
 import { chunkNodes, maskName, windowsOf } from "./PrefixTree.ts"
@@ -22,20 +22,6 @@ export interface PackedClassifierOptions {
    * inputs, as those of a model of 2 GiB and more have to be, which no model file holds.
    */
   readonly weights?: Parameters | undefined
-}
-
-/**
- * How far below the greatest a score may fall before it is raised: exp(-80) is nothing beside 1 in float32, and no
- * subnormal number, with which exp and all that follows take several times as long.
- */
-const negligible = 80
-
-/** softmax over the last axis of masked scores, in which nothing becomes subnormal. */
-const softmax = (g: Graph, masked: Value): Value => {
-  const last = g.constant("int64", [-1])
-  const greatest = g.op("ReduceMax", [masked, last], { keepdims: 0 })
-  const floor = g.op("Sub", [greatest, g.constant("float32", negligible)])
-  return g.op("Softmax", [g.op("Max", [masked, g.op("Unsqueeze", [floor, last])])], { axis: -1 })
 }
 
 /** What heads are made of. */

@@ -9,10 +9,9 @@
  * GroupQueryAttention walks heads one by one, took about twice as long on CPU, and has no fp32 kernel on CUDA.
  */
 import {
-  type DecoderConfig, decoderParameters, isRotary, loraInputs, type LoraShape, ropeTables, ropeValues, silu, windowOf
+  type DecoderConfig, decoderParameters, isRotary, loraInputs, type LoraShape, ropeTables, ropeValues, softmax, swiGlu, windowOf
 } from "@ifrl/models"
 import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
-import { negligible } from "./Negligible.ts"
 import { type Projection, projections } from "./Projection.ts"
 import { sample, type Sampled, samplingScalars } from "./Sampling.ts"
 
@@ -148,10 +147,7 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
       alpha: float(E ** -0.5)
     })
     const masked = g.op("Add", [cast(reshape(scores, seen.scores), "float32"), seen.mask])
-    const greatest = g.op("ReduceMax", [masked, ints(-1)], { keepdims: 1 })
-    const floor = g.op("Sub", [greatest, g.constant("float32", negligible)])
-    const softmax = g.op("Softmax", [g.op("Max", [masked, floor])], { axis: -1 })
-    const weights = reshape(cast(softmax, elementType), seen.flat)
+    const weights = reshape(cast(softmax(g, masked), elementType), seen.flat)
     const context = g.op("Transpose", [reshape(g.op("MatMul", [weights, allValues]), shapes.context)], {
       perm: [0, 3, 1, 2, 4]
     })
@@ -183,10 +179,8 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
       )
       return adapted(name, () => h, y)
     }
-    const gate = silu(g, widen("gate"))
-    const up = widen("up")
+    const gated = swiGlu(g, widen("gate"), widen("up"))
     const down = `${layer}.mlp.down_proj`
-    const gated = g.op("Mul", [gate, up])
     x = adapted(
       down,
       () => toRows(gated),

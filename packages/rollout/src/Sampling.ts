@@ -10,8 +10,8 @@
  * three filters keep a prefix of that order. If the nucleus of any row goes beyond those candidates, the step sorts the
  * whole vocabulary instead, so the result is exact and only slower. Ties go to the lower id.
  */
+import { negligible } from "@ifrl/models"
 import { type ElementType, type Graph, type Value } from "@ifrl/onnx"
-import { negligible } from "./Negligible.ts"
 
 /** How tokens are chosen. */
 export interface Sampling {

@@ -16,8 +16,9 @@ export interface Io {
 /** A session with tensors attached to it, to be run again and again while the host changes their contents. */
 export interface Binding {
   /**
-   * Runs off the main thread (but see `SessionOptions.inline`) and returns the outputs: the bound tensors, and copies of those that ONNX Runtime
-   * allocated. Runs of one binding take turns. Interruption ends the run and waits until it has ended.
+   * Runs off the main thread (but see `SessionOptions.inline`) and returns the outputs: the bound tensors, and copies of
+   * those that ONNX Runtime allocated. Runs of one binding take turns. Interruption ends the run and waits until it has
+   * ended.
    */
   readonly run: Effect.Effect<Record<string, Tensor>, RuntimeError>
   /** Replaces the tensors that are given and keeps the others; changes nothing if it fails. */

@@ -20,7 +20,7 @@ export interface NativeCall<A, E> {
   readonly finish: (status: OrtStatus | undefined) => Exit.Exit<A, E>
   /** Asks a running call to end early. */
   readonly terminate: () => void
-  /** Calls on the main thread, which then can do nothing else, the call's end included. */
+  /** Calls on the main thread, which does nothing else until the call returns: it can't be ended early. */
   readonly inline?: boolean
 }
 

@@ -170,7 +170,7 @@ export const makeSession = (
             name,
             signature: refusals(name, "session", () => readSignature(environment, session)),
             copiesInputs: device === "cuda",
-          inline: options.inline === true,
+            inline: options.inline === true,
             arenaShrinkage: options.arenaShrinkage === true
               ? `cpu:0${device === "cuda" ? `;gpu:${cuda?.deviceId ?? 0}` : ""}`
               : undefined

@@ -23,7 +23,7 @@ export const everyPiece = (text: string, holds: (words: number) => boolean): boo
 }
 
 /** How many pieces there are, up to `limit`. */
-export const countPieces = (text: string, limit = Infinity): number => {
+export const countPieces = (text: string, limit: number): number => {
   let count = 0
   eachPiece(text, () => ++count < limit)
   return count

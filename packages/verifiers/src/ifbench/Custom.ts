@@ -15,8 +15,8 @@ import {
 } from "../text/Characters.ts"
 import { readCsv } from "../text/Csv.ts"
 import { sentences } from "../text/Punkt.ts"
-import { everyPiece } from "../text/Ranges.ts"
-import type { Units } from "../text/Units.ts"
+import { everyPiece, isAt } from "../text/Ranges.ts"
+import { unitsOf } from "../text/Units.ts"
 import { verifier, type VerifierTable } from "../Verifier.ts"
 
 const skipDecimals = (text: string, index: number): number => {
@@ -89,18 +89,16 @@ const listsCountries = (text: string): boolean => {
   return names.length >= 52 && names.every((name, i) => i === 0 || name <= names[i - 1]!)
 }
 
-const holdsAt = (units: Units, text: string, start: number): boolean => {
-  for (let i = 0; i < text.length; i++) if (units[start + i] !== text.charCodeAt(i)) return false
-  return true
-}
+const BALD = unitsOf("bald")
+const EAGLE = unitsOf("eagle")
 
 /** Whether "bald eagle" is in the words in reverse, so that one starts with "eagle" and the next ends in "bald". */
 const reversesWords = (text: string): boolean => {
   const units = unitsWithoutPunctuation(text.toLowerCase())
   let eagle = false
   return !everyPiece(units, (_, start, end) => {
-    const found = eagle && holdsAt(units, "bald", end - 4)
-    eagle = holdsAt(units, "eagle", start)
+    const found = eagle && isAt(units, end - BALD.length, BALD)
+    eagle = isAt(units, start, EAGLE)
     return !found
   })
 }

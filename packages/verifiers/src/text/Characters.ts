@@ -99,23 +99,7 @@ export const isUpper = (point: number): boolean => (flags(point) & UPPER) !== 0
 /** `str.islower` for one character. */
 export const isLower = (point: number): boolean => (flags(point) & LOWER) !== 0
 
-const everyCased = (text: string, wanted: number, opposite: number): boolean => {
-  let found = false
-  for (let i = 0; i < text.length; i++) {
-    let point = text.charCodeAt(i)
-    if (isSurrogate(point)) {
-      point = text.codePointAt(i)!
-      if (point > 0xffff) i++
-    }
-    const mask = flags(point)
-    if ((mask & opposite) !== 0) return false
-    if ((mask & wanted) !== 0) found = true
-  }
-  return found
-}
-
-/** The same of a part of a text. */
-const everyCasedUnit = (units: Units, start: number, end: number, wanted: number, opposite: number): boolean => {
+const everyCased = (units: Units, start: number, end: number, wanted: number, opposite: number): boolean => {
   let found = false
   for (let i = start; i < end; i++) {
     const point = pointOf(units, i)
@@ -127,15 +111,15 @@ const everyCasedUnit = (units: Units, start: number, end: number, wanted: number
   return found
 }
 
-/** `isUpperText` and `isLowerText` of `[start, end)`. */
-export const isUpperRange = (units: Units, start: number, end: number): boolean => everyCasedUnit(units, start, end, UPPER, LOWER | TITLE)
-export const isLowerRange = (units: Units, start: number, end: number): boolean => everyCasedUnit(units, start, end, LOWER, UPPER | TITLE)
+/** `str.isupper` of `[start, end)`: at least one cased character, all of them upper case. */
+export const isUpperRange = (units: Units, start: number, end: number): boolean => everyCased(units, start, end, UPPER, LOWER | TITLE)
 
-/** `str.isupper`: at least one cased character, all of them upper case. */
-export const isUpperText = (text: string): boolean => everyCased(text, UPPER, LOWER | TITLE)
+/** `str.islower` of `[start, end)`: at least one cased character, all of them lower case. */
+export const isLowerRange = (units: Units, start: number, end: number): boolean => everyCased(units, start, end, LOWER, UPPER | TITLE)
 
-/** `str.islower`: at least one cased character, all of them lower case. */
-export const isLowerText = (text: string): boolean => everyCased(text, LOWER, UPPER | TITLE)
+/** The same of a whole text. */
+export const isUpperText = (text: string): boolean => isUpperRange(unitsOf(text), 0, text.length)
+export const isLowerText = (text: string): boolean => isLowerRange(unitsOf(text), 0, text.length)
 
 /** The code point that ends before `index`, or -1 at the start of the text. */
 export const pointBefore = (text: string, index: number): number => {

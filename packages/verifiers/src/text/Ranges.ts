@@ -45,12 +45,15 @@ export const sameRange = (units: Units, start: number, end: number, otherStart: 
   return true
 }
 
-/** Whether `[start, end)` holds `wanted`. */
-export const isRange = (units: Units, start: number, end: number, wanted: Units): boolean => {
-  if (end - start !== wanted.length) return false
-  for (let i = 0; i < wanted.length; i++) if (units[start + i] !== wanted[i]) return false
+/** Whether `wanted` stands at `at`. */
+export const isAt = (units: Units, at: number, wanted: ArrayLike<number>): boolean => {
+  for (let i = 0; i < wanted.length; i++) if (units[at + i] !== wanted[i]) return false
   return true
 }
+
+/** Whether `[start, end)` holds `wanted`. */
+export const isRange = (units: Units, start: number, end: number, wanted: Units): boolean =>
+  end - start === wanted.length && isAt(units, start, wanted)
 
 /** Where `[start, end)` starts and ends without whitespace around it: the range of `strip`. */
 export const strippedStart = (units: Units, start: number, end: number): number => {

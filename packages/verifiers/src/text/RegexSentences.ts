@@ -4,7 +4,7 @@
 // The reference substitutes over and over; here each rule is a pass over the code units, in which a period that is set aside
 // becomes a noncharacter. As substitutions do not overlap, what one has matched is out of reach of the next.
 import { isSpace } from "./Characters.ts"
-import { strippedEnd, strippedStart } from "./Ranges.ts"
+import { isAt, strippedEnd, strippedStart } from "./Ranges.ts"
 import { longTextOf, type Units, unitsOf } from "./Units.ts"
 
 // Noncharacters: a period set aside, and the end of a sentence.
@@ -32,11 +32,6 @@ const spacedStarters = all("He", "She", "It", "They", "Their", "Our", "We", "But
 const isUpper = (unit: number | undefined): boolean => unit !== undefined && unit >= 0x41 && unit <= 0x5a
 const isLetter = (unit: number | undefined): boolean => unit !== undefined && isUpper(unit & ~0x20) && unit < 0x80
 const isNumber = (unit: number | undefined): boolean => unit !== undefined && unit >= 0x30 && unit <= 0x39
-
-const isAt = (units: Units, at: number, wanted: ReadonlyArray<number>): boolean => {
-  for (let i = 0; i < wanted.length; i++) if (units[at + i] !== wanted[i]) return false
-  return true
-}
 
 /** The one of `list` that starts at `at`, or that ends before it. */
 const oneAt = (units: Units, at: number, list: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<number> | undefined => {
