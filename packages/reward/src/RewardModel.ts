@@ -97,7 +97,7 @@ export const loadRewardModel = Effect.fn("loadRewardModel")(function*(directory:
 })
 
 export interface ScoringOptions {
-  /** About the most tokens of one run, shared ones once; memory grows with it. Default 2,048: more is no faster on a CPU. */
+  /** About the most tokens of one run, shared ones once; memory grows with it. Default 4,096: more is no faster on a CPU. */
   readonly batchTokens?: number
   /** Scores that are remembered, the latest used ones. 0 for none; default 65,536. */
   readonly cacheSize?: number
@@ -157,7 +157,7 @@ const sessionsOf = Effect.fnUntraced(function*(classifier: Classifier, maxLength
 })
 
 const make = Effect.fnUntraced(function*(name: string, { card, classifier }: RewardModelFolder, options: ScoringOptions) {
-  const { batchTokens = 2048, cacheSize = 65_536 } = options
+  const { batchTokens = 4096, cacheSize = 65_536 } = options
   const { decoder, tokenizer } = classifier
   const failed = (error: RuntimeError) =>
     new RewardModelError({ operation: "score", subject: name, reason: error.message, remedy: error.remedy, cause: error })
