@@ -43,7 +43,20 @@ const stepOf = (line: string): number => {
   }
 }
 
-const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+/** What keeps a file of a run from being written or read. */
+export const inFolder = (subject: string) => <A, R>(effect: Effect.Effect<A, { readonly message: string }, R>) =>
+  effect.pipe(Effect.mapError((cause) =>
+    new CommandError({ operation: "run folder", subject, reason: cause.message, remedy: "make the folder writable and free disk space", cause })
+  ))
+
+/** Writes a file as JSON, whole or not at all. */
+export const replaceJson = Effect.fnUntraced(function*(file: string, value: unknown) {
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.writeFileString(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`).pipe(
+    Effect.andThen(fs.rename(`${file}.tmp`, file)),
+    inFolder(file)
+  )
+})
 
 const make = Effect.fnUntraced(function*(command: string, config: Config, resume: string | undefined) {
   const fs = yield* FileSystem.FileSystem
@@ -52,21 +65,8 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
   const name = config.run.name === "" ? `${command}-${stamp}` : config.run.name
   const directory = resume ?? path.join(config.run.folder, name)
 
-  const guard = (subject: string) => <A, R>(effect: Effect.Effect<A, { readonly message: string }, R>) =>
-    effect.pipe(Effect.mapError((cause) =>
-      new CommandError({
-        operation: "run folder",
-        subject,
-        reason: cause.message,
-        remedy: "make the folder writable and free disk space",
-        cause
-      })
-    ))
-  const replace = (file: string, text: string) =>
-    fs.writeFileString(`${file}.tmp`, text).pipe(Effect.andThen(fs.rename(`${file}.tmp`, file)), guard(file))
-
   const configFile = path.join(directory, "config.json")
-  if (resume === undefined && (yield* fs.exists(configFile).pipe(guard(directory)))) {
+  if (resume === undefined && (yield* fs.exists(configFile).pipe(inFolder(directory)))) {
     return yield* new CommandError({
       operation: "run folder",
       subject: directory,
@@ -74,8 +74,8 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
       remedy: `go on with --resume ${directory}, or choose another --name`
     })
   }
-  yield* fs.makeDirectory(path.join(directory, "checkpoints"), { recursive: true }).pipe(guard(directory))
-  yield* replace(configFile, json(config))
+  yield* fs.makeDirectory(path.join(directory, "checkpoints"), { recursive: true }).pipe(inFolder(directory))
+  yield* replaceJson(configFile, config)
 
   const completions = path.join(directory, "completions.jsonl")
   return RunFolder.of({
@@ -86,7 +86,7 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
     rollout: path.join(directory, "rollout.safetensors"),
     appendCompletions: (records) =>
       fs.writeFileString(completions, records.map((record) => `${JSON.stringify(record)}\n`).join(""), { flag: "a" }).pipe(
-        guard(completions)
+        inFolder(completions)
       ),
     model: path.join(directory, "model"),
     adapter: path.join(directory, "adapter"),
@@ -101,7 +101,7 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
         Stream.run(fs.sink(`${completions}.tmp`))
       )
       yield* fs.rename(`${completions}.tmp`, completions)
-    }, guard(completions)),
-    writeSummary: (summary) => replace(path.join(directory, "summary.json"), json(summary))
+    }, inFolder(completions)),
+    writeSummary: (summary) => replaceJson(path.join(directory, "summary.json"), summary).pipe(Effect.provideService(FileSystem.FileSystem, fs))
   })
 })

@@ -12,7 +12,8 @@ import { Clock, Effect, FileSystem, Path } from "effect"
 import type { Config } from "./Config.ts"
 import { Display } from "./Display.ts"
 import { modelDirectory } from "./ModelFolder.ts"
-import { hashOf, inFolder, softPairs } from "./SoftPairs.ts"
+import { inFolder, replaceJson } from "./RunFolder.ts"
+import { hashOf, softPairs } from "./SoftPairs.ts"
 import { softVerdictAt } from "./Source.ts"
 
 /** What is said of a reward model that was trained. */
@@ -88,9 +89,7 @@ const trainSoftModel = Effect.fn("trainSoftModel")(function*(
     ...(truth !== undefined && { truth })
   }
   // Written last: a folder with it is whole, and a resumed run takes it as it is.
-  const file = path.join(directory, summaryFile)
-  const text = `${JSON.stringify(summary, null, 2)}\n`
-  yield* fs.writeFileString(`${file}.tmp`, text).pipe(Effect.andThen(fs.rename(`${file}.tmp`, file)), inFolder(file))
+  yield* replaceJson(path.join(directory, summaryFile), summary)
   yield* fs.remove(work, { recursive: true }).pipe(inFolder(work))
   return summary
 })

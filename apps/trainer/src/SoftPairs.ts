@@ -6,20 +6,15 @@ import { generatePairs, pairPrompts, planPairs, PromptAnswers } from "@ifrl/rewa
 import { Rollout } from "@ifrl/rollout"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { createHash } from "node:crypto"
-import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
 import { Display } from "./Display.ts"
+import { inFolder } from "./RunFolder.ts"
 import { maxLengthOf, promptEncoder } from "./Session.ts"
 import { trainingPrompts } from "./Source.ts"
 import { answerOf } from "./Thought.ts"
 
 /** A name for what depends on these values. */
 export const hashOf = (...values: ReadonlyArray<unknown>) => createHash("sha256").update(JSON.stringify(values)).digest("hex").slice(0, 16)
-
-export const inFolder = (subject: string) =>
-  Effect.mapError((cause: { readonly message: string }) =>
-    new CommandError({ operation: "reward model", subject, reason: cause.message, remedy: "make the run's folder writable and free disk space", cause })
-  )
 
 const decodeAnswers = Schema.decodeUnknownOption(Schema.fromJsonString(PromptAnswers))
 

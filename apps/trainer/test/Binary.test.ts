@@ -1,17 +1,11 @@
-// The built command as a user runs it: exit codes, what goes to which stream, Ctrl-C. Needs `npm run build`, which the
-// Nx target `test` of this project depends on.
+// The built command as a user runs it: exit codes, what goes to which stream, Ctrl-C.
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
-import { spawn } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { version } from "../src/Version.ts"
+import { binary, runScript, type ScriptOptions } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
-
-const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
-/** Nx asks its tasks for colours; a user whose output goes to a pipe gets none. */
-const { FORCE_COLOR: _, ...env } = process.env
 
 let folder = ""
 beforeAll(async () => {
@@ -20,32 +14,12 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Run the command in the scratch folder; `signalled` is asked after every piece of output whether to interrupt it. */
-const ifrl = (args: ReadonlyArray<string>, signalled: (stdout: string) => boolean = () => false) =>
-  new Promise<Ended>((resolve, reject) => {
-    const child = spawn(process.execPath, [binary, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
-    const ended = { stdout: "", stderr: "" }
-    let sent = false
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      ended.stdout += text
-      if (!sent && signalled(ended.stdout)) sent = child.kill("SIGINT")
-    })
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      ended.stderr += text
-    })
-    child.on("error", reject)
-    child.on("close", (code) => resolve({ code, ...ended }))
-  })
+/** Runs the command in the scratch folder. */
+const ifrl = (args: ReadonlyArray<string>, options?: ScriptOptions) => runScript(folder, binary, args, options)
 
 describe("ifrl", () => {
   test("prints its version", async () => {
-    expect(await ifrl(["--version"])).toEqual({ code: 0, stdout: `ifrl v${version}\n`, stderr: "" })
+    expect(await ifrl(["--version"])).toEqual({ code: 0, signal: null, stdout: `ifrl v${version}\n`, stderr: "" })
   })
 
   test("lists its commands", async () => {
@@ -65,7 +39,7 @@ describe("ifrl", () => {
 
   test("Ctrl-C ends a generation in the middle, with the exit code of an interruption", async () => {
     const args = ["generate", "--model", "model", "--raw", "--prompt", "the sea", "--max-tokens", "19000", "--min-p", "0"]
-    const { code, stderr, stdout } = await ifrl(args, (text) => text.length > 20)
+    const { code, stderr, stdout } = await ifrl(args, { signal: "SIGINT", when: (text) => text.length > 20 })
     expect({ code, stderr }).toEqual({ code: 130, stderr: "ifrl: interrupted\n" })
     expect(stdout.length).toBeGreaterThan(20)
   })

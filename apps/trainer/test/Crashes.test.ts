@@ -5,20 +5,16 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { runScript } from "./runCli.ts"
+import { binary, runScript } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
-const script = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-const binary = script("../bin/ifrl.js")
-const crashing = script("./crashing.mjs")
+const crashing = fileURLToPath(new URL("./crashing.mjs", import.meta.url))
 
 /** Milliseconds for two runs of the command, on a machine that is busy with something else. */
 const patience = 180_000
 
 let folder = ""
 const at = (...names: ReadonlyArray<string>) => join(folder, ...names)
-
-const run = (file: string, ...args: ReadonlyArray<string>) => runScript(folder, file, ...args)
 
 // What makes state that a resume could lose: moments, a decaying rate, two updates a rollout, resampled groups, a shuffled order, guards.
 const settings = {
@@ -56,7 +52,7 @@ beforeAll(async () => {
     }))
     await writeFile(at(file), rows.map((row) => JSON.stringify(row)).join("\n"))
   }
-  const { code, stderr } = await run(binary, ...train("unbroken"))
+  const { code, stderr } = await runScript(folder, binary, train("unbroken"))
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
 }, patience)
 afterAll(() => rm(folder, { recursive: true }))
@@ -92,12 +88,12 @@ const crashes = [
 ] as const
 
 test.each(crashes)("a crash in %s of step %i: the resumed run ends byte-equal to the unbroken one", async (phase, step, from, buffered) => {
-  const crashed = await run(crashing, phase, String(step), ...train(phase))
+  const crashed = await runScript(folder, crashing, [phase, String(step), ...train(phase)])
   expect({ signal: crashed.signal, stderr: crashed.stderr }).toEqual({ signal: "SIGKILL", stderr: "" })
   const checkpoints = (await readdir(at("runs", phase, "checkpoints"))).filter((name) => name.startsWith("step-"))
   expect(checkpoints.toSorted().at(-1)).toBe(`step-00000${from}`)
   expect(await readdir(at("runs", phase))).not.toContain("summary.json")
-  const resumed = await run(binary, "train", "--resume", `runs/${phase}`)
+  const resumed = await runScript(folder, binary, ["train", "--resume", `runs/${phase}`])
   expect({ code: resumed.code, stderr: resumed.stderr }).toEqual({ code: 0, stderr: "" })
   expect(resumed.stdout.includes("goes on with the rollout that it had")).toBe(buffered)
   expect(await left(phase)).toEqual(await left("unbroken"))

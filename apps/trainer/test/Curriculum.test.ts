@@ -1,5 +1,4 @@
-// `ifrl curriculum` in this process, and once as the built command that is killed. The latter needs `npm run build`,
-// which the Nx target `test` of this project depends on.
+// `ifrl curriculum` in this process, and once as the built command that is killed.
 import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { isReasoning, makeSchedule } from "@ifrl/curriculum"
@@ -10,10 +9,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
 import { readConfig } from "../src/index.ts"
 import { heldOutPrompts, trainingPrompts } from "../src/Source.ts"
-import { runCli } from "./runCli.ts"
+import { binary, runCli } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 let folder = ""
@@ -167,7 +165,6 @@ test("the policy writes soft constraints, the same ones each time", async () => 
 
 test("a build killed with SIGKILL goes on to the same bytes", async () => {
   await writeFile(at("many.jsonl"), seeds(1600))
-  const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
   const start = (out: string) =>
     spawn(process.execPath, [binary, "curriculum", "build", "--out", at(out), "--seeds", at("many.jsonl"), "--json"], {
       stdio: ["ignore", "pipe", "inherit"]

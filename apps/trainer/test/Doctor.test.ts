@@ -3,12 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
 import { Tensor } from "@ifrl/runtime"
 import { writeSafetensors } from "@ifrl/models"
 import { Effect } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { cli } from "../src/index.ts"
+import { runCli } from "./runCli.ts"
 
 let model = ""
 beforeEach(async () => {
@@ -16,13 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(model, { recursive: true }))
 
-const doctor = (...args: ReadonlyArray<string>) =>
-  Effect.runPromise(
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(["doctor", ...args]))
-      return { exit, output: yield* TestConsole.logLines }
-    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
+const doctor = (...args: ReadonlyArray<string>) => runCli("doctor", ...args)
 
 interface Result {
   readonly ok: boolean

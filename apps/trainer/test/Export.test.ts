@@ -5,16 +5,14 @@ import { readArtifacts } from "@ifrl/artifacts"
 import { loadAdapter, loadModel, loadWeights } from "@ifrl/models"
 import { decodeModel } from "@ifrl/onnx"
 import { Effect } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { execFile } from "node:child_process"
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { cli } from "../src/index.ts"
 import { modelDirectory } from "../src/ModelFolder.ts"
+import { runCli as ifrl } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 let folder = ""
@@ -27,14 +25,6 @@ beforeAll(async () => {
   await writeFile(at("chat.jsonl"), ["the sea", "the sun", "a poem", "one word"].map(line).join("\n"))
 })
 afterAll(() => rm(folder, { recursive: true }))
-
-const ifrl = (...args: ReadonlyArray<string>) =>
-  Effect.runPromise(
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(args))
-      return { exit, output: (yield* TestConsole.logLines).map(String) }
-    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
 
 const read = <A, E>(effect: Effect.Effect<A, E, NodeServices.NodeServices>) =>
   Effect.runPromise(effect.pipe(Effect.provide(NodeServices.layer)))

@@ -1,15 +1,11 @@
-import { NodeServices } from "@effect/platform-node"
 import { afterEach, beforeEach, expect, test } from "@jest/globals"
-import { Effect } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { readdirSync, readFileSync } from "node:fs"
 import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type HubServer, startHub } from "../../../packages/models/test/HubServer.ts"
 import { renderDownload } from "../src/DownloadBar.ts"
-import { cli } from "../src/index.ts"
+import { runCli as ifrl } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
 const variables = ["HF_ENDPOINT", "HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"] as const
@@ -37,14 +33,6 @@ afterEach(async () => {
   await hub.close()
   await rm(folder, { recursive: true })
 })
-
-const ifrl = (...args: ReadonlyArray<string>) =>
-  Effect.runPromise(
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Command.runWith(cli, { version: "0" })(args))
-      return { exit, output: yield* TestConsole.logLines }
-    }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
 
 /** What is written to the error stream from now on. */
 const errors = (): Array<string> => {

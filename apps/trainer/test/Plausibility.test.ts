@@ -6,15 +6,14 @@ import { loadModel } from "@ifrl/models"
 import { Runtime } from "@ifrl/runtime"
 import { makeTrainable, packMicroBatches } from "@ifrl/train"
 import { Effect, Layer, Schema } from "effect"
-import { Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { cli, Config, modelDirectory } from "../src/index.ts"
+import { Config, modelDirectory } from "../src/index.ts"
 import { referenceLogProbs } from "../src/ReferenceLogProbs.ts"
 import { promptEncoder } from "../src/Session.ts"
 import { policyLoss, trainingArtifacts } from "../src/TrainingArtifacts.ts"
+import { runCli } from "./runCli.ts"
 
 let folder = ""
 beforeAll(async () => {
@@ -50,9 +49,7 @@ const plausibilities = async (under: string, ...more: ReadonlyArray<string>) => 
   const name = [under, ...more].join("-").replaceAll(/[^a-z-]/g, "")
   const sets = [...Object.entries(settings).map(([key, value]) => `${key}=${typeof value === "function" ? value() : value}`), `reward.plausibilityUnder=${under}`, ...more]
   const args = ["train", "--name", name, ...sets.flatMap((assignment) => ["--set", assignment])]
-  await Effect.runPromise(
-    Command.runWith(cli, { version: "0" })(args).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
-  )
+  expect((await runCli(...args)).exit).toMatchObject({ _tag: "Success" })
   const lines = (await readFile(join(folder, name, "completions.jsonl"), "utf8")).trim().split("\n").map((line) => JSON.parse(line))
   return [1, 2].map((step) =>
     lines.filter((line) => line.step === step).map((line): number => line.parts.find((part: { name: string }) => part.name === "step_plausibility").score)

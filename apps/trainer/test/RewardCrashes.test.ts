@@ -6,20 +6,16 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { runScript } from "./runCli.ts"
+import { binary, runScript } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
-const script = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-const binary = script("../bin/ifrl.js")
-const crashing = script("./crashingReward.mjs")
+const crashing = fileURLToPath(new URL("./crashingReward.mjs", import.meta.url))
 
 /** Milliseconds for two runs of the command, on a machine that is busy with something else. */
 const patience = 300_000
 
 let folder = ""
 const at = (...names: ReadonlyArray<string>) => join(folder, ...names)
-
-const run = (file: string, ...args: ReadonlyArray<string>) => runScript(folder, file, ...args)
 
 const settings = {
   "data.prompts": "train.jsonl",
@@ -51,7 +47,7 @@ beforeAll(async () => {
       }))
     await writeFile(at(file), rows.map((row) => JSON.stringify(row)).join("\n"))
   }
-  const { code, stderr } = await run(binary, "reward", "train", ...flags("unbroken"))
+  const { code, stderr } = await runScript(folder, binary, ["reward", "train", ...flags("unbroken")])
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
 }, patience)
 afterAll(() => rm(folder, { recursive: true }))
@@ -75,9 +71,9 @@ test.each([
   ["train", "training", /reward model: its training goes on after update 4\n[^]*step 1\/1/]
 ])("ifrl %s, killed in %s, goes on to the same reward model", async (command, phase, said) => {
   const name = `${command}-${phase}`.replace(" ", "-")
-  const crashed = await run(crashing, phase, ...command.split(" "), ...flags(name))
+  const crashed = await runScript(folder, crashing, [phase, ...command.split(" "), ...flags(name)])
   expect({ signal: crashed.signal, stderr: crashed.stderr }).toEqual({ signal: "SIGKILL", stderr: "" })
-  const resumed = await run(binary, ...command.split(" "), "--resume", `runs/${name}`)
+  const resumed = await runScript(folder, binary, [...command.split(" "), "--resume", `runs/${name}`])
   expect({ code: resumed.code, stderr: resumed.stderr }).toEqual({ code: 0, stderr: "" })
   expect(resumed.stdout).toMatch(said)
   const unbroken = await left("unbroken")

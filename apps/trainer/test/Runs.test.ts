@@ -1,15 +1,10 @@
 // Whole runs of the built command on a tiny model: what a kill, an interruption, a full disk and bad data leave behind.
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
-import { spawn } from "node:child_process"
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { binary, runScript, type ScriptOptions } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
-
-const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
-/** Nx asks its tasks for colours; a user whose output goes to a pipe gets none. */
-const { FORCE_COLOR: _, ...env } = process.env
 
 let folder = ""
 const at = (...names: ReadonlyArray<string>) => join(folder, ...names)
@@ -30,38 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-interface Ended {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-interface Options {
-  /** Sent once, as soon as standard output contains `when`. */
-  readonly signal?: NodeJS.Signals
-  readonly when?: string
-  /** Largest file that may be written, in KiB: what a full disk looks like to a program. */
-  readonly fileLimit?: number
-}
-
-const ifrl = (args: ReadonlyArray<string>, { fileLimit, signal, when }: Options = {}) =>
-  new Promise<Ended>((resolve, reject) => {
-    const command = [process.execPath, binary, ...args]
-    const limited = ["bash", "-c", `trap '' XFSZ; ulimit -f ${fileLimit}; exec "$@"`, "bash", ...command]
-    const [file, ...rest] = fileLimit === undefined ? command : limited
-    const child = spawn(file!, rest, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
-    let [stdout, stderr, sent] = ["", "", false]
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text
-      if (!sent && signal !== undefined && stdout.includes(when!)) sent = child.kill(signal)
-    })
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text
-    })
-    child.on("error", reject)
-    child.on("close", (code, by) => resolve({ code, signal: by, stdout, stderr }))
-  })
+const ifrl = (args: ReadonlyArray<string>, options?: ScriptOptions) => runScript(folder, binary, args, options)
 
 const flags = {
   "--model": "model",
@@ -90,6 +54,9 @@ const weights = (run: string) => readFile(at("runs", run, "model", "model.safete
 const lines = async (...names: ReadonlyArray<string>) =>
   (await readFile(at(...names), "utf8")).trim().split("\n").map((line) => JSON.parse(line))
 
+/** When the run has said that a step is done. */
+const atStep = (step: number) => (stdout: string) => stdout.includes(`step ${step}/6`)
+
 describe("ifrl train", () => {
   test("an unbroken run leaves config, metrics, completions, checkpoints, model and summary", async () => {
     const { code, stderr, stdout } = await ifrl([...train("unbroken"), "--json"])
@@ -116,7 +83,7 @@ describe("ifrl train", () => {
   })
 
   test("kill -9 in the middle of a step, then --resume: the final weights are byte-equal to the unbroken run's", async () => {
-    const killed = await ifrl(train("killed"), { signal: "SIGKILL", when: "step 3/6" })
+    const killed = await ifrl(train("killed"), { signal: "SIGKILL", when: atStep(3) })
     expect(killed.signal).toBe("SIGKILL")
     expect(await readdir(at("runs/killed"))).not.toContain("model")
     const { code } = await ifrl(["train", "--resume", "runs/killed"])
@@ -131,7 +98,7 @@ describe("ifrl train", () => {
   })
 
   test("Ctrl-C leaves a checkpoint of the last step and says how to go on", async () => {
-    const { code, stderr } = await ifrl(train("stopped"), { signal: "SIGINT", when: "step 3/6" })
+    const { code, stderr } = await ifrl(train("stopped"), { signal: "SIGINT", when: atStep(3) })
     expect(code).toBe(130)
     expect(stderr).toContain("go on with: ifrl train --resume runs/stopped")
     const [newest] = (await readdir(at("runs/stopped/checkpoints"))).toSorted().toReversed()

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { cli } from "../src/index.ts"
 
 /** Runs the command in this process, with what it printed. */
@@ -14,19 +15,47 @@ export const runCli = (...args: ReadonlyArray<string>) =>
     }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
   )
 
+/** The built command: needs `npm run build`, which the Nx target `test` of this project depends on. */
+export const binary = fileURLToPath(new URL("../bin/ifrl.js", import.meta.url))
+
+/** Nx asks its tasks for colours; a user whose output goes to a pipe gets none. */
 const { FORCE_COLOR: _, ...env } = process.env
 
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface ScriptOptions {
+  /** Sent once, as soon as `when` is true of what is on standard output. */
+  readonly signal?: NodeJS.Signals
+  readonly when?: (stdout: string) => boolean
+  /** Largest file that may be written, in KiB: what a full disk looks like to a program. */
+  readonly fileLimit?: number
+}
+
 /** Runs a script of Node in a folder until it ends or is killed. */
-export const runScript = (folder: string, file: string, ...args: ReadonlyArray<string>) =>
-  new Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>((resolve, reject) => {
-    const child = spawn(process.execPath, [file, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
-    let [stdout, stderr] = ["", ""]
+export const runScript = (
+  folder: string,
+  script: string,
+  args: ReadonlyArray<string>,
+  { fileLimit, signal, when = () => false }: ScriptOptions = {}
+) =>
+  new Promise<Ended>((resolve, reject) => {
+    const command = [process.execPath, script, ...args]
+    const limited = ["bash", "-c", `trap '' XFSZ; ulimit -f ${fileLimit}; exec "$@"`, "bash", ...command]
+    const [file, ...rest] = fileLimit === undefined ? command : limited
+    const child = spawn(file!, rest, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
+    let [stdout, stderr, sent] = ["", "", false]
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text
+      if (!sent && signal !== undefined && when(stdout)) sent = child.kill(signal)
     })
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text
     })
     child.on("error", reject)
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
+    child.on("close", (code, by) => resolve({ code, signal: by, stdout, stderr }))
   })
