@@ -229,7 +229,7 @@ const Pairs = Schema.Struct({
 
 const RewardModel = Schema.Struct({
   path: field(Schema.String, "", "Reward model folder to use; empty to train one from the policy's own pairs before the run."),
-  base: field(Schema.String, "", "Model folder that the reward model starts from; empty for the policy's own."),
+  base: field(Schema.String, "", "Model that the reward model starts from, named as in model.path: a folder, owner/name[@revision] of the Hugging Face Hub, or embedded; empty for the policy's own."),
   ...RewardModelConfig.fields
 })
 

@@ -62,7 +62,7 @@ const trainSoftModel = Effect.fn("trainSoftModel")(function*(
   const { key, pairs, rows: chosen } = yield* softPairs(config, model, rows, work)
   yield* writePairs(path.join(directory, "pairs.jsonl"), pairs)
   yield* display.line(`reward model: ${pairs.length} pairs of the policy's own answers`)
-  const base = config.rewardModel.base === "" ? config.model.path : config.rewardModel.base
+  const base = rewardBase(config)
   const checkpoints = path.join(work, `classifier-${hashOf(key, config.pairs, config.rewardModel)}`)
   const result = yield* trainRewardModel({
     checkpoints: yield* Checkpoints.pipe(Effect.provide(Checkpoints.layer(checkpoints, 1))),
@@ -112,6 +112,9 @@ export const ownSoftModel = Effect.fn("ownSoftModel")(function*(
   yield* fs.remove(work, { recursive: true, force: true }).pipe(inFolder(work))
   return JSON.parse(done.value) as SoftModelSummary
 })
+
+/** Name of the model that a reward model starts from. */
+export const rewardBase = ({ model, rewardModel }: Config): string => rewardModel.base === "" ? model.path : rewardModel.base
 
 /** Whether a run begins with a reward model of its own. */
 export const trainsRewardModel = ({ reward, rewardModel }: Config): boolean => reward.soft === "model" && rewardModel.path === ""

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals"
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
+import { promptRow } from "@ifrl/curriculum"
 import { readdirSync, readFileSync } from "node:fs"
-import { mkdtemp, readdir, rm } from "node:fs/promises"
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type HubServer, startHub } from "../../../packages/models/test/HubServer.ts"
@@ -61,6 +62,68 @@ test("a dry run fetches no weights", async () => {
   const snapshot = join(folder, "cache", "models--ifrl--tiny", "snapshots", hub.commit)
   expect(await readdir(snapshot)).toContain("config.json")
   expect(await readdir(snapshot)).not.toContain("model.safetensors")
+})
+
+describe("rewardModel.base", () => {
+  const settings = {
+    "data.prompts": () => join(folder, "train.jsonl"),
+    "data.heldOut": () => join(folder, "held.jsonl"),
+    "run.folder": () => join(folder, "runs"),
+    "reward.soft": "model",
+    "reward.thought": "optional",
+    "rollout.promptsPerStep": "2",
+    "rollout.groupSize": "2",
+    "rollout.maxTokens": "4",
+    "train.steps": "1",
+    "rewardModel.maxLength": "96",
+    "rewardModel.epochs": "1"
+  }
+  const flags = (name: string, base: string) => [
+    "--json", "--name", name, "--model", join(folder, "model"), "--set", `rewardModel.base=${base}`,
+    ...Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${typeof value === "string" ? value : value()}`])
+  ]
+  const weights = (name: string) => readFileSync(join(folder, "runs", name, "reward-model", "model.safetensors"))
+
+  beforeEach(async () => {
+    for (const [file, verb, count] of [["train.jsonl", "Describe", 40], ["held.jsonl", "Praise", 2]] as const) {
+      const rows = Array.from({ length: count }, (_, i) =>
+        promptRow({ instruction: `${verb} number ${i}.`, domain: "writing", constraints: [{ id: "soft:tone", kwargs: {}, text: `Sound ${i % 2 === 0 ? "sad" : "glad"}` }] }))
+      await writeFile(join(folder, file), rows.map((row) => JSON.stringify(row)).join("\n"))
+    }
+  })
+
+  test("comes from the Hub in reward train, and from the cache in train, as --model does", async () => {
+    const shown = errors()
+    const first = await ifrl("reward", "train", ...flags("first", "ifrl/tiny@v1"))
+    expect(first.exit).toMatchObject({ _tag: "Success" })
+    expect(shown.join("")).toMatch(/^ifrl\/tiny@v1 {2}\[=+\] {2}[\d.]+ of [\d.]+ MB\n$/m)
+    expect(JSON.parse(readFileSync(join(folder, "runs", "first", "reward-model", "reward_model.json"), "utf8"))).toMatchObject({ base: "ifrl/tiny@v1" })
+
+    process.env["HF_HUB_OFFLINE"] = "1"
+    hub.log.length = 0
+    const second = await ifrl("train", ...flags("second", "ifrl/tiny@v1"))
+    expect(second.exit).toMatchObject({ _tag: "Success" })
+    expect(hub.log).toEqual([])
+    expect(weights("second")).toEqual(weights("first"))
+  })
+
+  test("a dry run fetches its config and no weights", async () => {
+    errors()
+    const { exit, output } = await ifrl("train", "--dry-run", ...flags("dry", "ifrl/tiny"))
+    expect(exit).toMatchObject({ _tag: "Success" })
+    expect(JSON.parse(output.at(-1)!)).toMatchObject({ rewardModel: { prompts: 80, pairs: 40 } })
+    expect(await readdir(join(folder, "cache", "models--ifrl--tiny", "snapshots", hub.commit))).not.toContain("model.safetensors")
+  })
+
+  test("one that is not there is named with the remedy, before anything is generated; none is fetched where none is trained", async () => {
+    const { exit } = await ifrl("train", ...flags("none", "ifrl/none"))
+    expect(String(exit)).toMatch(/ifrl\/none: has no revision main, or does not exist/)
+    expect(await readdir(folder)).not.toContain("runs")
+    hub.log.length = 0
+    const truth = await ifrl("train", ...flags("truth", "ifrl/none"), "--set", "reward.soft=truth", "--dry-run")
+    expect(truth.exit).toMatchObject({ _tag: "Success" })
+    expect(hub.log).toEqual([])
+  })
 })
 
 test("a model that is not there is named with the remedy", async () => {

@@ -12,6 +12,7 @@ import { machineSpeed } from "../MachineSpeed.ts"
 import { embeddedConfig, fetchModel, modelDirectory, readModelSize } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { RunFolder } from "../RunFolder.ts"
+import { rewardBase } from "../SoftModel.ts"
 import { countPairs } from "../SoftPairs.ts"
 import { type Assumptions, type ModelSize, type PairSource, printUnits, type Units, unitsJson } from "../Units.ts"
 
@@ -32,7 +33,7 @@ export interface RunCommandOptions<E, R> {
   readonly embedded?: boolean
   /** Flags without which the run could not go on, ` --suite ifeval`. */
   readonly resumeWith?: string
-  /** Whether the run makes pairs for a reward model; a dry run then counts them in its prompts. */
+  /** Whether the run makes pairs for a reward model, which it trains from rewardModel.base; a dry run then counts them in its prompts. */
   readonly makesPairs?: (config: Config) => boolean
   /** What the run would ask for. */
   readonly units: (config: Config, model: ModelSize, assumed: Assumptions, pairs?: PairSource) => Units
@@ -48,13 +49,16 @@ const assumedPromptTokens = 128
 const dryRun = Effect.fnUntraced(function*(config: Config, { makesPairs, units: unitsOf }: Pick<RunCommandOptions<never, never>, "makesPairs" | "units">) {
   const model = yield* readModelSize(modelDirectory(config.model.path))
   const { gigaflops } = yield* machineSpeed.pipe(Effect.provide(runtimeLayer(config)))
-  const { base } = config.rewardModel
   const pairs = makesPairs?.(config) === true
-    ? { ...(yield* countPairs(config)), base: base === "" ? model : yield* readModelSize(modelDirectory(base)) }
+    ? { ...(yield* countPairs(config)), base: yield* readModelSize(modelDirectory(rewardBase(config))) }
     : undefined
   const units = unitsOf(config, model, { promptTokens: assumedPromptTokens, gigaflops }, pairs)
   yield* printResult(unitsJson(units), printUnits(units))
 })
+
+/** Names of the models that a run reads. */
+const modelsOf = (config: Config, { makesPairs }: Pick<RunCommandOptions<never, never>, "makesPairs">): ReadonlySet<string> =>
+  new Set([config.model.path, ...(makesPairs?.(config) === true ? [rewardBase(config)] : [])])
 
 /** Flags of every run. */
 export const runFlags = {
@@ -89,7 +93,7 @@ export const runHandler =
       const shipped = options.embedded === true && source.preset === undefined && !named.some((key) => /^model\.path\b/.test(key)) ? embeddedConfig() : undefined
       const file = resume === undefined ? source.file ?? shipped : path.join(resume, "config.json")
       const config = yield* readConfig({ ...source, file })
-      yield* fetchModel(config.model.path, { weights: !input["dry-run"] })
+      yield* Effect.forEach(modelsOf(config, options), (model) => fetchModel(model, { weights: !input["dry-run"] }), { discard: true })
       if (input["dry-run"]) return yield* dryRun(config, options)
 
       const run = Effect.gen(function*() {
