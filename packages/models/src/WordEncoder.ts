@@ -1,8 +1,10 @@
 /**
- * Byte-level BPE cuts a text into words before anything else, so a word's tokens do not depend on what is around it and
- * are worth remembering: a text of known words costs one pass of the pattern, about a tenth of transformers.js's time.
+ * Byte-level BPE cuts a text into added tokens and words before anything else, so a word's tokens do not depend on what
+ * is around it and are worth remembering: a text of known words costs one pass of the pattern, about a tenth of
+ * transformers.js's time.
  * Only for tokenizers that are known to work so; the tokens are those of the encoder that it is put before.
  */
+import { addedTokens } from "./AddedTokens.ts"
 import { isRecord } from "./Files.ts"
 import { patternOf, wordPattern } from "./WordPattern.ts"
 
@@ -30,25 +32,7 @@ const wordsOf = (tokenizer: Readonly<Record<string, unknown>>): string | undefin
   return known ? patterns.find((source) => source === pattern) : undefined
 }
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)
-
-/** Added tokens, which are cut out of a text before its words are. */
-const addedOf = (
-  tokenizer: Readonly<Record<string, unknown>>,
-  config: Readonly<Record<string, unknown>>
-): RegExp | undefined => {
-  const listed = [tokenizer["added_tokens"], config["added_tokens_decoder"]].flatMap((tokens) =>
-    isRecord(tokens) || Array.isArray(tokens) ? Object.values(tokens) : []
-  )
-  const contents = listed.flatMap((token) =>
-    isRecord(token) && typeof token["content"] === "string" && token["content"] !== ""
-      ? [escaped(token["content"])]
-      : []
-  )
-  return contents.length === 0 ? undefined : new RegExp(contents.join("|"), "u")
-}
-
-/** Words that are remembered, and how long they may be. */
+/** How many words are remembered, and how long they may be. */
 const limits = { words: 65_536, length: 64 }
 
 /** `encode` with the tokens of words remembered, where the tokenizer (tokenizer.json, tokenizer_config.json) allows. */
@@ -58,39 +42,45 @@ export const wordEncoder = (
   encode: Encode
 ): Encode => {
   const source = wordsOf(tokenizer)
-  if (source === undefined || config["remove_space"] === true || config["do_lowercase_and_remove_accent"] === true) {
-    return encode
-  }
-  const pattern = patternOf(source)
-  const added = addedOf(tokenizer, config)
   const composes = (tokenizer["normalizer"] ?? null) !== null
+  const added = addedTokens(tokenizer["added_tokens"], composes ? (text) => text.normalize("NFC") : undefined)
+  const changes = ["remove_space", "do_lowercase_and_remove_accent"].some((flag) => (config[flag] ?? false) !== false)
+  if (source === undefined || added === undefined || changes) return encode
+  const pattern = patternOf(source)
   const known = new Map<string, Int32Array>()
-  /** A word is cut no further when it stands alone; one that would be is none to remember. */
+  /** A word is cut no further when it stands alone; the tokens of one that would be are not its own. */
   const isWhole = (word: string) => {
     const again = (composes ? word.normalize("NFC") : word).match(pattern)
-    return again?.length === 1 && again[0] === word
+    return again?.length === 1 && again[0] === word && !added.within(word)
   }
   const tokensOf = (word: string): Int32Array | undefined => {
     const found = known.get(word)
     if (found !== undefined) return found
-    if (word.length > limits.length || !isWhole(word)) return undefined
+    if (!isWhole(word)) return undefined
     const tokens = encode(word)
+    if (word.length > limits.length) return tokens
     if (known.size >= limits.words) known.clear()
-    known.set(word, tokens)
+    // A copy: what a pattern finds is a view of the text and would keep all of it.
+    known.set(word.split("").join(""), tokens)
     return tokens
   }
   return (text) => {
-    const composed = composes ? text.normalize("NFC") : text
-    if (added?.test(text) === true || (composed !== text && added?.test(composed) === true)) return encode(text)
     const tokens: Array<number> = []
-    let covered = 0
-    for (const word of composed.match(pattern) ?? []) {
-      const found = tokensOf(word)
-      if (found === undefined) return encode(text)
-      for (let i = 0; i < found.length; i++) tokens.push(found[i]!)
-      covered += word.length
+    for (const piece of added.pieces(text)) {
+      if (typeof piece === "number") {
+        tokens.push(piece)
+        continue
+      }
+      let covered = 0
+      for (const word of piece.match(pattern) ?? []) {
+        const found = tokensOf(word)
+        if (found === undefined) return encode(text)
+        for (let i = 0; i < found.length; i++) tokens.push(found[i]!)
+        covered += word.length
+      }
+      // What the pattern leaves out would be a word as well.
+      if (covered !== piece.length) return encode(text)
     }
-    // What the pattern leaves out would be a word as well.
-    return covered === composed.length ? new Int32Array(tokens) : encode(text)
+    return new Int32Array(tokens)
   }
 }
