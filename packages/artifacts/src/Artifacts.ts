@@ -58,10 +58,10 @@ export const generateArtifacts = (options: GenerateOptions): Artifacts => {
   const encode = (g: Graph) => encodeModel(message(g))
 
   const evaluation = evaluationGraph(model, loss)
-  const result = addLoss(graph, model, loss)
   const gradientType = wideType(elementType)
   const pairs = new Map(trained.map((value) => [value, bufferOf(value.name)] as const))
   const buffers = new Map(trained.map((value) => [value, graph.input(pairs.get(value)!.input, gradientType, value.shape)]))
+  const result = addLoss(graph, model, loss, buffers)
   const gradients = differentiate(graph, { loss: result.loss, wrt: trained, accumulators: buffers })
   for (const value of trained) {
     const gradient = gradients.get(value)
@@ -150,12 +150,17 @@ const staticShape = (value: Value): Array<number> =>
   })
 
 /** Declares the loss's inputs, builds it, and makes its results graph outputs. */
-const addLoss = (graph: Graph, model: TrainableGraph, loss: Omit<LossSpec, "name" | "evaluation">): LossResult => {
+const addLoss = (
+  graph: Graph,
+  model: TrainableGraph,
+  loss: Omit<LossSpec, "name" | "evaluation">,
+  buffers?: ReadonlyMap<Value, Value>
+): LossResult => {
   const first = model.parameters[0]!
   const inputs = Object.fromEntries(loss.inputs.map(({ name, shape, type }) =>
     [name, graph.input(name, type === "int64" ? "int64" : wideType(first.type), shape)] as const
   ))
-  const result = loss.build({ graph, model, inputs })
+  const result = loss.build({ graph, model, inputs, buffers })
   const named = { loss: result.loss, ...result.outputs, ...result.metrics }
   const declared = Object.entries(named).map(([name, value]) => [name, graph.output(value, name)] as const)
   const renamed = new Map(declared)

@@ -29,16 +29,16 @@ const within = ({ g, high, low }: Ratios, w: Value): Value =>
   g.cast(g.op("And", [g.compare("GreaterOrEqual", w, low), g.compare("LessOrEqual", w, high)]), w.type)
 
 /**
- * The weights by name, after the level at which the ratio is taken and what its bounds do. geometric-mask keeps or
- * drops rows by the geometric mean of their ratios, and weighs the tokens of kept rows by their own.
+ * The weights by name, after the level at which the ratio is taken and what its bounds do; `perToken` where that is the token. geometric-mask
+ * keeps or drops rows by the geometric mean of their ratios, and weighs the tokens of kept rows by their own.
  */
 export const importanceWeights = {
-  "token-truncate": (site) => truncated(site, token(site)),
-  "token-mask": (site) => site.g.mul(token(site), within(site, token(site))),
-  "sequence-truncate": (site) => truncated(site, sequence(site)),
-  "sequence-mask": (site) => site.g.mul(sequence(site), within(site, sequence(site))),
-  "geometric-mask": (site) => site.g.mul(token(site), within(site, geometric(site)))
-} satisfies Record<string, (site: Ratios) => Value>
+  "token-truncate": { perToken: true, build: (site) => truncated(site, token(site)) },
+  "token-mask": { perToken: true, build: (site) => site.g.mul(token(site), within(site, token(site))) },
+  "sequence-truncate": { perToken: false, build: (site) => truncated(site, sequence(site)) },
+  "sequence-mask": { perToken: false, build: (site) => site.g.mul(sequence(site), within(site, sequence(site))) },
+  "geometric-mask": { perToken: false, build: (site) => site.g.mul(token(site), within(site, geometric(site))) }
+} satisfies Record<string, { readonly perToken: boolean; readonly build: (site: Ratios) => Value }>
 
 export type ImportanceName = keyof typeof importanceWeights
 export const importanceNames = Object.keys(importanceWeights) as ReadonlyArray<ImportanceName>

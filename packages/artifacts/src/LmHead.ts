@@ -1,11 +1,11 @@
 /**
  * The language-model head with its log-softmax, by chunks of tokens inside a Loop: the N x V logits never exist at once, and
- * the backward pass computes each chunk's again.
+ * the backward pass computes each chunk's again. Where the loss is a sum over tokens, `lmHeadLoss` needs no second pass.
  */
 import type { Graph, Value } from "@ifrl/onnx"
 import { Accumulated, customGradient } from "./CustomGradient.ts"
 import { Emit, wideType } from "./Emit.ts"
-import { blockLoop, padBlock } from "./Loop.ts"
+import { blockLoop, type LoopBody, padBlock } from "./Loop.ts"
 
 export interface LmHead {
   /** [N, D] */
@@ -29,75 +29,118 @@ const chunkLogits = 4 * 1024 * 1024
 export const lmHeadChunk = (vocabulary: number): number =>
   Math.min(2048, Math.max(256, 2 ** Math.floor(Math.log2(chunkLogits / vocabulary))))
 
-interface Chunk {
-  readonly x: Value
-  readonly label: Value
-  readonly logProb: Value
+/** A head whose chunk size is settled. */
+export interface ChunkedHead extends LmHead {
+  readonly chunk: number
 }
 
-/** Log-probabilities of a chunk over the vocabulary, [c, V], in float32 at least. */
-const chunkOf = (g: Emit, { hidden, labels, weight }: LmHead, start: Value, end: Value): Chunk => {
+export const chunked = (head: LmHead): ChunkedHead => {
+  const vocabulary = head.weight.shape?.[0]
+  return { ...head, chunk: head.chunk ?? (typeof vocabulary === "number" ? lmHeadChunk(vocabulary) : 256) }
+}
+
+/** What a chunk predicts, in float32 at least. */
+export interface Chunk {
+  /** [c, D] */
+  readonly x: Value
+  /** [c, 1] */
+  readonly label: Value
+  /** Log-probabilities over the vocabulary and probabilities, [c, V]. */
+  readonly logP: Value
+  readonly p: Value
+  /** Sum of p log p, [c, 1]. */
+  readonly negativeEntropy: Value
+}
+
+export const chunkOf = ({ end, g, start }: LoopBody, { hidden, labels, weight }: LmHead): Chunk => {
   const x = g.slice(hidden, start, end, 0)
-  const logits = g.matmul(x, weight, { transB: true })
+  const logP = g.op("LogSoftmax", [g.wide(g.matmul(x, weight, { transB: true }))], { axis: -1 })
+  const p = g.exp(logP)
   return {
     x,
     label: g.unsqueeze(g.slice(labels, start, end, 0), [1]),
-    logProb: g.op("LogSoftmax", [g.wide(logits)], { axis: -1 })
+    logP,
+    p,
+    negativeEntropy: g.sum(g.mul(p, logP), [1], true)
   }
 }
 
-const negativeEntropy = (g: Emit, probability: Value, logProb: Value): Value => g.sum(g.mul(probability, logProb), [1], true)
+/** A chunk's log-probabilities of the labels and its entropies, [c] each. */
+export const perTokenOf = (g: Emit, { label, logP, negativeEntropy }: Chunk): { readonly logProbs: Value; readonly entropy: Value } => ({
+  logProbs: g.reshape(g.op("GatherElements", [logP, label], { axis: 1 }), [-1]),
+  entropy: g.reshape(g.neg(negativeEntropy), [-1])
+})
+
+/** The loss's slopes along a chunk's log-probabilities and entropies, [c]; undefined where it has none. */
+export interface Slopes {
+  readonly logProbs: Value | undefined
+  readonly entropy: Value | undefined
+}
+
+/**
+ * Gradients of a chunk: dlogits = dlogProb (onehot - p) - dentropy p (log p + H). The hidden states' is padded to a full
+ * chunk, the weight's is added to `dWeight`; either is left out where it isn't needed.
+ */
+export const chunkGradients = (
+  body: LoopBody,
+  { chunk, weight }: ChunkedHead,
+  { label, logP, negativeEntropy, p, x }: Chunk,
+  slopes: Slopes,
+  needed: { readonly hidden: boolean; readonly dWeight: Value | undefined }
+): { readonly dHidden: ReadonlyArray<Value>; readonly dWeight: ReadonlyArray<Value> } => {
+  const { g } = body
+  const [dLogProb, dEntropy] = [slopes.logProbs, slopes.entropy].map((slope) => slope && g.unsqueeze(slope, [1]))
+  const spread = dEntropy && g.mul(g.sub(logP, negativeEntropy), dEntropy)
+  const slope = spread === undefined ? dLogProb! : dLogProb === undefined ? spread : g.add(spread, dLogProb)
+  const smooth = g.mul(p, g.neg(slope))
+  const dWide = dLogProb === undefined
+    ? smooth
+    : g.op("ScatterElements", [smooth, label, dLogProb], { axis: 1, reduction: "add" })
+  const d = g.cast(dWide, x.type)
+  const dHidden = needed.hidden ? [padBlock(body, g.matmul(d, weight), chunk, 0)] : []
+  const { dWeight } = needed
+  if (dWeight === undefined) return { dHidden, dWeight: [] }
+  const product = (total?: Value) => g.gemm(d, x, { transA: true }, total)
+  return { dHidden, dWeight: [dWeight.type === x.type ? product(dWeight) : g.add(dWeight, g.cast(product(), dWeight.type))] }
+}
+
+/** What a Loop over chunks gathered as gradient of the hidden states, [n, c, D] -> [N, D]. */
+export const unchunk = (g: Emit, stacked: Value, hidden: Value): Value =>
+  g.like(g.slice(g.rows(stacked), g.ints([0]), g.dim(hidden, 0), 0), hidden)
+
+/** An empty vector for the Loop to append per-token values to. */
+export const emptyVector = (graph: Graph, { hidden }: LmHead): Value => graph.constant(wideType(hidden.type), [], [0])
 
 /**
  * Log-probabilities of the labels and entropies of the predicted distributions (in nats, temperature 1), both [N] in float32 or
- * wider. Gradients: dlogits = dlogProb (onehot - p) - dentropy p (log p + H); the weight's is accumulated over chunks as the
- * Loop's state, which starts from the gradient buffer where there is one.
+ * wider. The weight's gradient is accumulated over chunks as the Loop's state, which starts from the gradient buffer where there is one.
  */
-export const lmHeadLogProbs = (graph: Graph, head: LmHead): { readonly logProbs: Value; readonly entropy: Value } => {
-  const vocabulary = head.weight.shape?.[0]
-  const block = head.chunk ?? (typeof vocabulary === "number" ? lmHeadChunk(vocabulary) : 256)
+export const lmHeadLogProbs = (graph: Graph, lmHead: LmHead): { readonly logProbs: Value; readonly entropy: Value } => {
+  const head = chunked(lmHead)
+  const { chunk, hidden, weight } = head
   const [logProbs, entropy] = customGradient(
     graph,
     "lm_head",
-    [head.hidden, head.weight],
-    (target) => forward(target, head, block),
+    [hidden, weight],
+    (target) => forward(target, head),
     (target, { gradients, needs, totals }) => {
       const g = new Emit(target)
-      const { hidden, weight } = head
       const initial = () => totals[1] ?? g.full(0, weight, wideType(weight.type))
-      const [first, second] = blockLoop(target, {
+      const results = blockLoop(target, {
         name: "lm_head_backward",
         length: g.dim(hidden, 0),
-        block,
+        block: chunk,
         states: needs[1] ? [initial()] : [],
         body: (body) => {
           const { end, g: b, start, states: [dWeight] } = body
-          const { label, logProb, x } = chunkOf(b, head, start, end)
-          const [dLogProb, dEntropy] = gradients.map((gradient) =>
-            gradient === undefined ? undefined : b.unsqueeze(b.slice(gradient, start, end, 0), [1])
-          )
-          const p = b.exp(logProb)
-          const spread = dEntropy === undefined
-            ? undefined
-            : b.mul(b.sub(logProb, negativeEntropy(b, p, logProb)), dEntropy)
-          const slope = spread === undefined ? dLogProb! : dLogProb === undefined ? spread : b.add(spread, dLogProb)
-          const smooth = b.mul(p, b.neg(slope))
-          const dWide = dLogProb === undefined
-            ? smooth
-            : b.op("ScatterElements", [smooth, label, dLogProb], { axis: 1, reduction: "add" })
-          const d = b.cast(dWide, x.type)
-          const scans = needs[0] ? [padBlock(body, b.matmul(d, weight), block, 0)] : []
-          if (dWeight === undefined) return { states: [], scans }
-          const product = (total?: Value) => b.gemm(d, x, { transA: true }, total)
-          const fused = dWeight.type === x.type
-          return { states: [fused ? product(dWeight) : b.add(dWeight, b.cast(product(), dWeight.type))], scans }
+          const [dLogProbs, dEntropy] = gradients.map((gradient) => gradient && b.slice(gradient, start, end, 0))
+          const slopes = { logProbs: dLogProbs, entropy: dEntropy }
+          const made = chunkGradients(body, head, chunkOf(body, head), slopes, { hidden: needs[0]!, dWeight })
+          return { states: made.dWeight, scans: made.dHidden }
         }
       })
-      const dWeight = needs[1] ? first : undefined
-      const stacked = needs[1] ? second : first
-      const dHidden = needs[0]
-        ? g.like(g.slice(g.rows(stacked!), g.ints([0]), g.dim(hidden, 0), 0), hidden)
-        : undefined
+      const dWeight = needs[1] ? results[0] : undefined
+      const dHidden = needs[0] ? unchunk(g, results.at(-1)!, hidden) : undefined
       if (dWeight === undefined) return [dHidden, undefined]
       return [dHidden, totals[1] === undefined ? g.cast(dWeight, weight.type) : new Accumulated(dWeight)]
     }
@@ -105,20 +148,17 @@ export const lmHeadLogProbs = (graph: Graph, head: LmHead): { readonly logProbs:
   return { logProbs, entropy }
 }
 
-const forward = (graph: Graph, head: LmHead, block: number): Array<Value> => {
+const forward = (graph: Graph, head: ChunkedHead): Array<Value> => {
   const g = new Emit(graph)
-  const none = graph.constant(wideType(head.hidden.type), [], [0])
+  const none = emptyVector(graph, head)
   const results = blockLoop(graph, {
     name: "lm_head",
     length: g.dim(head.hidden, 0),
-    block,
+    block: head.chunk,
     states: [none, none],
-    body: ({ end, g: b, start, states }) => {
-      const { label, logProb } = chunkOf(b, head, start, end)
-      const chosen = b.op("GatherElements", [logProb, label], { axis: 1 })
-      const entropy = b.neg(negativeEntropy(b, b.exp(logProb), logProb))
-      const grown = [chosen, entropy].map((value, i) => b.concat([states[i]!, b.reshape(value, [-1])], 0))
-      return { states: grown, scans: [] }
+    body: (body) => {
+      const { entropy, logProbs } = perTokenOf(body.g, chunkOf(body, head))
+      return { states: [logProbs, entropy].map((value, i) => body.g.concat([body.states[i]!, value], 0)), scans: [] }
     }
   })
   return results.map((value) => g.like(value, head.labels))

@@ -6,7 +6,8 @@ import type { Graph, Shape, Value } from "@ifrl/onnx"
 import { artifactError } from "./ArtifactError.ts"
 import { Emit } from "./Emit.ts"
 import { lmHeadLogProbs } from "./LmHead.ts"
-import { activeOf, objectiveOf, policyInputs, type PolicySpec } from "./PolicyObjective.ts"
+import { lmHeadLoss, type LmHeadLoss } from "./LmHeadLoss.ts"
+import { activeOf, isPerToken, objectiveOf, policyInputs, type PolicySpec } from "./PolicyObjective.ts"
 import type { TrainableGraph } from "./TrainableGraph.ts"
 
 export interface LossInput {
@@ -22,6 +23,8 @@ export interface LossSite {
   readonly model: TrainableGraph
   /** The loss's own inputs by name. */
   readonly inputs: Readonly<Record<string, Value>>
+  /** Gradient buffers of the parameters to train, in a training graph, whose `loss` is then what is differentiated. */
+  readonly buffers?: ReadonlyMap<Value, Value> | undefined
 }
 
 export interface LossResult {
@@ -54,38 +57,61 @@ const float = (name: string, shape: Shape): LossInput => ({ name, type: "float",
 const labels: LossInput = { name: "labels", type: "int64", shape: grid }
 const weights = float("weights", grid)
 
-interface Tokens {
-  readonly g: Emit
-  /** [B, T] each. */
-  readonly logProbs: Value
-  readonly entropy: Value
+interface TokenLoss {
+  readonly name: string
+  readonly temperature: number
+  /** Of the loss's inputs those with a value per token. */
+  readonly fields: ReadonlyArray<string>
+  /** Whether a token's part depends on that token alone. */
+  readonly perToken: boolean
+  readonly objective: LmHeadLoss["objective"]
 }
 
-const tokensOf = ({ graph, inputs, model }: LossSite, loss: string, temperature = 1): Tokens => {
+/** A loss of log-probabilities and entropies, both outputs [B, T] as well. */
+const tokenLoss = (site: LossSite, { fields, name, objective, perToken, temperature }: TokenLoss): LossResult => {
+  const { buffers, graph, inputs, model } = site
   const g = new Emit(graph)
-  const hidden = needs(model.hidden, "hidden", loss)
   const token = inputs.labels!
-  const { entropy, logProbs } = lmHeadLogProbs(graph, {
+  const weight = needs(model.head, "head", name)
+  const head = {
     // The head is linear: scaled logits are those of scaled hidden states.
-    hidden: g.scale(g.rows(hidden), 1 / temperature),
-    weight: needs(model.head, "head", loss),
+    hidden: g.scale(g.rows(needs(model.hidden, "hidden", name)), 1 / temperature),
+    weight,
     labels: g.reshape(token, [-1])
+  }
+  const grids = (of: (value: Value) => Value) => Object.fromEntries(fields.map((field) => [field, of(inputs[field]!)]))
+  const outputs = ({ entropy, logProbs }: { readonly logProbs: Value; readonly entropy: Value }) => ({
+    log_probs: g.like(logProbs, token),
+    entropy: g.like(entropy, token)
   })
-  return { g, logProbs: g.like(logProbs, token), entropy: g.like(entropy, token) }
+  if (buffers === undefined || !perToken) {
+    const named = outputs(lmHeadLogProbs(graph, head))
+    return { ...objective(g, { logProbs: named.log_probs, entropy: named.entropy }, grids((value) => value)), outputs: named }
+  }
+  const { loss, metrics, ...tokens } = lmHeadLoss(graph, {
+    ...head,
+    objective,
+    fields: grids((value) => g.reshape(value, [-1])),
+    buffer: buffers.get(weight),
+    needsHidden: buffers.size > (buffers.has(weight) ? 1 : 0)
+  })
+  return { loss, metrics, outputs: outputs(tokens) }
 }
-
-const perToken = ({ entropy, logProbs }: Tokens) => ({ log_probs: logProbs, entropy })
 
 /** loss = sum -weight log p(label). Metrics: `tokens`, those with weight. */
 const crossEntropy = (name: string, temperature = 1): Pick<LossSpec, "inputs" | "build"> => ({
   inputs: [labels, weights],
-  build: (site) => {
-    const tokens = tokensOf(site, name, temperature)
-    const { g, logProbs } = tokens
-    const weight = site.inputs.weights!
-    const loss = g.neg(g.sumAll(g.mul(logProbs, weight)))
-    return { loss, outputs: perToken(tokens), metrics: { tokens: g.sumAll(activeOf(g, weight)) } }
-  }
+  build: (site) =>
+    tokenLoss(site, {
+      name,
+      temperature,
+      fields: ["weights"],
+      perToken: true,
+      objective: (g, { logProbs }, { weights }) => ({
+        loss: g.neg(g.sumAll(g.mul(logProbs, weights!))),
+        metrics: { tokens: g.sumAll(activeOf(g, weights!)) }
+      })
+    })
 })
 
 /**
@@ -94,15 +120,22 @@ const crossEntropy = (name: string, temperature = 1): Pick<LossSpec, "inputs" | 
  * old, reference and sampler log-probs at the same. The evaluation model takes the labels alone and gives such
  * log-probs.
  */
-export const policyLoss = (name: string, spec: PolicySpec = {}, temperature = 1): LossSpec => ({
-  name,
-  inputs: [labels, ...policyInputs(spec)],
-  build: (site) => {
-    const tokens = tokensOf(site, name, temperature)
-    return { ...objectiveOf(tokens.g, tokens, site.inputs, spec), outputs: perToken(tokens) }
-  },
-  evaluation: crossEntropy(name, temperature)
-})
+export const policyLoss = (name: string, spec: PolicySpec = {}, temperature = 1): LossSpec => {
+  const inputs = policyInputs(spec)
+  return {
+    name,
+    inputs: [labels, ...inputs],
+    build: (site) =>
+      tokenLoss(site, {
+        name,
+        temperature,
+        fields: inputs.filter(({ shape }) => shape.length > 0).map((input) => input.name),
+        perToken: isPerToken(spec),
+        objective: (g, tokens, fields) => objectiveOf(g, tokens, { ...site.inputs, ...fields }, spec)
+      }),
+    evaluation: crossEntropy(name, temperature)
+  }
+}
 
 /**
  * loss = sum -weight log p(label) over rows, of the classes of `head` [classes, D] at the token `positions` [B] of each

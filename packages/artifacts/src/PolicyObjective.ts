@@ -107,7 +107,7 @@ export const policyObjective = (g: Emit, inputs: PolicyInputs, spec: PolicySpec 
   let reward = surrogate
   if (spec.importance !== undefined) {
     const { high, low, name } = spec.importance
-    const w = importanceWeights[name]({ g, gap: g.sub(oldLogProbs, samplerLogProbs!), mask: active, low, high })
+    const w = importanceWeights[name].build({ g, gap: g.sub(oldLogProbs, samplerLogProbs!), mask: active, low, high })
     metrics.importance = total(w)
     reward = g.mul(reward, w)
   }
@@ -151,6 +151,10 @@ export const policyInputs = (spec: PolicySpec): ReadonlyArray<PolicyInput> => {
   const input = (shape: Shape) => (name: string) => ({ name, type: "float" as const, shape })
   return [...grids.map(input(["B", "T"])), ...scalars.map(input([]))]
 }
+
+/** Whether a token's part of the objective depends on that token alone, not on its row. */
+export const isPerToken = ({ importance, offPolicyLimit, surrogate = "clip" }: PolicySpec): boolean =>
+  surrogates[surrogate].perToken && (importance === undefined || importanceWeights[importance.name].perToken) && offPolicyLimit === undefined
 
 /** The objective between the inputs of `policyInputs`, by their names, and a policy's log-probs and entropy [B, T]. */
 export const objectiveOf = (

@@ -157,16 +157,19 @@ const totalVariation: Surrogate = (site) => {
   return { objective: g.keep(kept, g.mul(ratio, advantages)), ratio, low, high }
 }
 
-/** Every surrogate, and whether it has bounds (the inputs clip_low and clip_high). */
+/**
+ * Every surrogate; whether it has bounds (the inputs clip_low and clip_high), and whether a token's value depends on that
+ * token alone.
+ */
 export const surrogates = {
-  clip: { clips: true, build: clip },
-  sequence: { clips: true, build: sequence },
-  "sequence-token": { clips: true, build: sequenceToken },
-  cispo: { clips: true, build: cispo },
-  sapo: { clips: false, build: sapo },
-  geometric: { clips: true, build: geometric },
-  vespo: { clips: false, build: vespo },
-  "total-variation": { clips: true, build: totalVariation }
-} satisfies Record<string, { readonly clips: boolean; readonly build: Surrogate }>
+  clip: { clips: true, perToken: true, build: clip },
+  sequence: { clips: true, perToken: false, build: sequence },
+  "sequence-token": { clips: true, perToken: false, build: sequenceToken },
+  cispo: { clips: true, perToken: true, build: cispo },
+  sapo: { clips: false, perToken: true, build: sapo },
+  geometric: { clips: true, perToken: false, build: geometric },
+  vespo: { clips: false, perToken: false, build: vespo },
+  "total-variation": { clips: true, perToken: true, build: totalVariation }
+} satisfies Record<string, { readonly clips: boolean; readonly perToken: boolean; readonly build: Surrogate }>
 
 export type SurrogateName = keyof typeof surrogates

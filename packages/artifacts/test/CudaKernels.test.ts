@@ -64,6 +64,14 @@ test.each(
   expect(emitted(type, loss, false)).toEqual([])
 })
 
+test.each((["float32", "float16", "bfloat16"] as const).flatMap((type) => names.map((surrogate) => [type, surrogate] as const)))(
+  "and every node of one over tokens, which stands in the head's Loop: %s, %s",
+  (type, surrogate) => {
+    const spec: PolicySpec = { ...everything, offPolicyLimit: undefined, surrogate, importance: { name: "token-mask", low: 0.5, high: 2 } }
+    expect(emitted(type, policyLoss(surrogate, spec), false)).toEqual([])
+  }
+)
+
 test("the table tells operator and type", () => {
   expect(hasCudaKernel("com.microsoft.GroupQueryAttention", "float32")).toBe(false)
   expect(hasCudaKernel("com.microsoft.GroupQueryAttention", "bfloat16")).toBe(true)
