@@ -1,13 +1,12 @@
 // From a classifier's margin to a probability that means what it says: temperature scaling (Guo et al. 2017, arXiv
 // 1706.04599) of a two-class model, and how far off the probabilities are.
+import { mean } from "./Mean.ts"
 
 /** 1 / (1 + exp(-x)). */
 export const sigmoid = (x: number): number => x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))
 
 /** log(1 + exp(x)), finite for every finite x. */
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
-
-const mean = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0) / values.length
 
 /** Margin with the sign of its label: positive where the model is right. */
 const signed = (margins: ReadonlyArray<number>, labels: ReadonlyArray<boolean>) =>

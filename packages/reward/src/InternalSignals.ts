@@ -4,6 +4,7 @@
 // weight, and to be measured.
 import { compareAnswers, finalLine, lastBoxed } from "@ifrl/verifiers"
 import { Effect } from "effect"
+import { mean } from "./Mean.ts"
 import { abstained, failed, type Outcome, scored } from "./Outcome.ts"
 import { perBatch, type RewardFunction, type RewardSample } from "./RewardFunction.ts"
 
@@ -89,7 +90,6 @@ export const stepPlausibility = <R = never>(options: StepPlausibilityOptions<R>)
       if (completion === undefined) return failed("the sample comes without its tokens")
       const steps = thoughtSteps(completion.tokens, options.decodeToken)
       if (steps.length === 0) return abstained("there is no whole thought")
-      const mean = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0) / values.length
       return scored(Math.min(1, mean(steps.map((step) => Math.exp(mean(step.map((t) => logProbs[i]![t]!)))))))
     })
   return perBatch(

@@ -44,7 +44,7 @@ export interface Agreement {
   readonly byType: Readonly<Record<string, { readonly judgements: number; readonly accuracy: number; readonly auc: number }>>
 }
 
-const mean = (values: ReadonlyArray<number>) => values.length === 0 ? NaN : values.reduce((a, b) => a + b, 0) / values.length
+const mean = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0) / values.length
 
 const pairsOf = (group: AgreementGroup): ReadonlyArray<RewardPair> =>
   group.responses.flatMap(({ text }) =>
