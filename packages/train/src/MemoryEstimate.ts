@@ -23,6 +23,8 @@ export interface MemoryPlan {
   readonly references?: number
   /** Cache of generation: rows, and tokens of the longest. */
   readonly cache?: { readonly rows: number; readonly length: number } | undefined
+  /** Bytes of what the process holds besides: another model, what an earlier phase leaves in the arena. */
+  readonly beside?: number
 }
 
 /** Bytes by what holds them. */
@@ -36,6 +38,7 @@ export interface MemoryEstimate {
   /** Logits of a chunk of tokens with their gradient, and the head's running gradient where the head is trained. */
   readonly head: number
   readonly cache: number
+  readonly beside: number
   /** Node.js with ONNX Runtime and the graphs. */
   readonly process: number
   readonly total: number
@@ -59,7 +62,7 @@ const sizeOf = (specs: ReadonlyArray<{ readonly shape: ReadonlyArray<number> }>)
 
 /** The memory that a plan asks for at its peak, in bytes of float32. */
 export const memoryEstimate = (plan: MemoryPlan): MemoryEstimate => {
-  const { cache, config, length, lora, recompute, references = 0, rows } = plan
+  const { beside = 0, cache, config, length, lora, recompute, references = 0, rows } = plan
   const { headDim, hiddenSize, kvHeads, layers, vocabSize } = config
   const parameters = parameterCount(config)
   const trained = lora === undefined ? parameters : sizeOf(loraParameters(config, lora))
@@ -74,6 +77,7 @@ export const memoryEstimate = (plan: MemoryPlan): MemoryEstimate => {
     activations: tokens * kept * bytes,
     head: (logitCopies * chunk * vocabSize + (lora === undefined ? headGradientCopies * vocabSize * hiddenSize : 0)) * bytes,
     cache: cache === undefined ? 0 : cache.rows * cache.length * layers * 2 * kvHeads * headDim * bytes,
+    beside,
     process: processBytes
   }
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) }

@@ -81,7 +81,10 @@ export interface TrainableOptions {
   readonly adapter?: Adapter | undefined
   /** Folder or Hub id of the model, for the saved adapter to name. */
   readonly base?: string | undefined
-  /** Elements of one run of the optimizer graph: its temporaries are a few times this. */
+  /**
+   * Elements of one run of the optimizer graph, whose temporaries are a few times this. Default 256 Ki: 27 million
+   * parameters took 122, 71, 62, 74 and 85 ms in runs of 64, 128, 256, 512 and 1,024 Ki (2 MiB of L2 a core).
+   */
   readonly chunk?: number
 }
 
@@ -97,10 +100,13 @@ const chunksOf = (tensor: Tensor, chunk: number): Array<{ readonly offset: numbe
     length: Math.min(chunk, tensor.size - i * chunk)
   }))
 
+/** Elements of one run that sums squares. Sums of runs are rounded to float32: another number gives other last digits. */
+const normChunk = 2 ** 19
+
 /** Sessions, buffers and bindings for training `options.model` in place. They live as long as the scope. */
 export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptions) {
   const { adapter, artifacts, model } = options
-  const chunk = options.chunk ?? 2 ** 19
+  const chunk = options.chunk ?? 2 ** 18
   const runtime = yield* Runtime
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const path = yield* Path.Path
@@ -141,8 +147,11 @@ export const makeTrainable = Effect.fnUntraced(function*(options: TrainableOptio
       }
       const outputs = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [`${name}.out`, tensor]))
       optimizerRuns.push(yield* optimizer.bind({ inputs, outputs }).pipe(Effect.mapError(load)))
+    }
+    for (const { length, offset } of chunksOf(gradient, normChunk)) {
+      const flat = gradient.view([length], offset)
       const square = Tensor.zeros("float32", [])
-      const run = yield* gradientNorm.bind({ inputs: { gradient: flat! }, outputs: { sum_of_squares: square } })
+      const run = yield* gradientNorm.bind({ inputs: { gradient: flat }, outputs: { sum_of_squares: square } })
         .pipe(Effect.mapError(load))
       normRuns.push({ run, square })
     }

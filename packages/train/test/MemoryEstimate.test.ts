@@ -41,6 +41,7 @@ describe("memoryEstimate", () => {
     const { gradients, moments, references, total, weights, ...rest } = memoryEstimate(plan(half, { references: 1 }))
     expect([weights, references, gradients, moments]).toEqual([1, 1, 1, 2].map((copies) => copies * 4 * 494_032_768))
     expect(total).toBe(Object.values(rest).reduce((sum, part) => sum + part, weights + references + gradients + moments))
+    expect(memoryEstimate(plan(half, { references: 1, beside: 3e9 }))).toMatchObject({ beside: 3e9, total: total + 3e9 })
     const lora = memoryEstimate(plan(half, { lora: adapter(half) }))
     // 24 layers, per layer sums of in + out over seven projections: 22,912, of rank 16.
     expect([lora.gradients, lora.moments]).toEqual([1, 2].map((copies) => copies * 4 * 24 * 16 * 22_912))
