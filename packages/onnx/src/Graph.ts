@@ -189,7 +189,8 @@ export class Graph {
       const contents = own.contents(inference)
       if (contents !== undefined && contents.length <= maxContents) this.#tree.contents.set(first, contents)
     }
-    return values
+    // A copy: the node keeps its own.
+    return [...values]
   }
 
   /**

@@ -78,6 +78,14 @@ describe("Graph", () => {
     expect(no.captured()).toEqual([y])
     expect(g.captured()).toEqual([])
   })
+  test("what a caller does to the outputs that it got is not done to the node", () => {
+    const graph = new Graph("outputs")
+    const parts = graph.ops("Split", [graph.input("x", "float32", [4])], 2, { num_outputs: 2 })
+    const [first, second] = parts
+    parts.shift()
+    expect(graph.nodes[0]!.outputs).toEqual([first, second])
+  })
+
   test("unknown operators need types, and get them checked where the table knows better", () => {
     const g = new Graph("g")
     const x = vector(g)
