@@ -38,13 +38,6 @@ export const shape: Shape = {
 /** A model that takes seconds, to see that the benchmark itself runs; its ratios say nothing. */
 export const tiny: Shape = { ...shape, vocab: 512, hidden: 64, layers: 2, heads: 4, intermediate: 128, rows: 2, length: 32, newTokens: 8 }
 
-/** Floating point operations of a training step's products with weights: twice forward, four times backward, a token. */
-export const weightOperations = (of: Shape): number => {
-  const head = of.hidden / of.heads
-  const layer = of.hidden * (2 * of.hidden + 2 * of.kvHeads * head + 3 * of.intermediate)
-  return 6 * of.rows * of.length * (of.layers * layer + of.vocab * of.hidden)
-}
-
 /** Floating point operations of the product that both sides' libraries are asked for: the activations of a step times one weight. */
 export const productOperations = (of: Shape): number => 2 * of.rows * of.length * of.hidden * of.intermediate
 

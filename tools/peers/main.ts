@@ -23,6 +23,7 @@ const rounds = Number(flags.rounds)
 const shape = flags.tiny ? tiny : fullShape
 const stepsPerRound = 3
 const productsPerRound = 30
+const floorsPerRound = 2
 const python = process.env["IFRL_PYTHON"] ?? "python3"
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const folder = await mkdtemp(join(tmpdir(), "ifrl-peers-"))
@@ -117,8 +118,15 @@ const measure = async (checkpoint: string) => {
   for (const each of multiplying) await each.next()
   const [oursProduct, peerProduct] = await alternate("product", multiplying, () => ({ runs: productsPerRound }))
 
+  await Promise.all(multiplying.map((each) => each.end()))
+
+  const tasks = ["train", "16", "64"].map((task) => ours(`products of ${task}`, "floor", task))
+  for (const each of tasks) await each.next()
+  const [trainFloor, floor16, floor64] = await alternate("products", tasks, () => ({ runs: floorsPerRound }))
+
   const measurements: Measurements = {
     ours: { train: train!, generate16: ours16, generate64: ours64, product: oursProduct! },
+    floors: { train: trainFloor!, generate16: floor16!, generate64: floor64! },
     peer: { eager: eager!, compile: compile!, generate16: peer16, generate64: peer64, product: peerProduct! }
   }
   return { parameters, measurements, versions: Object.assign({}, ...ready) as Record<string, unknown> }

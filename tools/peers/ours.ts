@@ -3,6 +3,7 @@
 //   node ours.js train DIR         training steps; requests { steps }
 //   node ours.js generate DIR      the rollout engine; requests { batch, seed }
 //   node ours.js product           x W^T, the product that a step is made of; requests { runs }
+//   node ours.js floor TASK        the products of a training step (train), or of generation by 16 or 64 rows; requests { runs }
 import { NodeServices } from "@effect/platform-node"
 import { generateArtifacts } from "@ifrl/artifacts"
 import { type DecoderConfig, decoderGraph, initializeModel, loadModel, parameterCount, saveModel, trainTokenizer } from "@ifrl/models"
@@ -13,6 +14,7 @@ import { type MicroBatch, makeTrainable } from "@ifrl/train"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { createInterface } from "node:readline"
+import { productsGraph, type Rows } from "./Products.ts"
 import { type Shape, tokens } from "./Shape.ts"
 
 const shape: Shape = JSON.parse(process.env["PEER_SHAPE"]!)
@@ -131,6 +133,13 @@ const generate = Effect.fnUntraced(function*(folder: string) {
   }))
 })
 
+/** A tensor that is no constant. */
+const filled = (dims: ReadonlyArray<number>) => {
+  const tensor = Tensor.zeros("float32", dims)
+  tensor.data.forEach((_, i) => tensor.data[i] = (i % 251) / 251 - 0.5)
+  return tensor
+}
+
 const product = Effect.fnUntraced(function*() {
   const rows = shape.rows * shape.length
   const graph = new Graph("product")
@@ -138,11 +147,6 @@ const product = Effect.fnUntraced(function*() {
   const w = graph.input("w", "float32", [shape.intermediate, shape.hidden])
   graph.output(graph.op("FusedMatMul", [x, w], { transB: 1, alpha: float(1) }), "y")
   const session = yield* Runtime.use((runtime) => runtime.session(encodeModel(graph), { name: "product" }))
-  const filled = (dims: ReadonlyArray<number>) => {
-    const tensor = Tensor.zeros("float32", dims)
-    tensor.data.forEach((_, i) => tensor.data[i] = (i % 251) / 251 - 0.5)
-    return tensor
-  }
   const binding = yield* session.bind({
     inputs: { x: filled([rows, shape.hidden]), w: filled([shape.intermediate, shape.hidden]) },
     outputs: { y: Tensor.zeros("float32", [rows, shape.intermediate]) }
@@ -154,8 +158,34 @@ const product = Effect.fnUntraced(function*() {
   }))
 })
 
+const floor = Effect.fnUntraced(function*(task: string) {
+  const runtime = yield* Runtime
+  const products = Effect.fnUntraced(function*(rows: Rows, training: boolean) {
+    const graph = productsGraph(shape, rows, training)
+    const session = yield* runtime.session(encodeModel(graph), { name: "products", inline: !training })
+    const inputs = Object.fromEntries(graph.inputs.map(({ name, shape }) => [name, filled(shape as ReadonlyArray<number>)]))
+    const { run } = yield* session.bind({ inputs })
+    yield* run
+    return timed(run)
+  })
+  const tokensOf = shape.rows * shape.length
+  const rows = Number(task)
+  const parts = task === "train"
+    ? [{ times: 1, run: yield* products({ layers: tokensOf, head: tokensOf }, true) }]
+    : [
+      { times: 1, run: yield* products({ layers: rows * shape.prompt, head: rows }, false) },
+      { times: shape.newTokens - 1, run: yield* products({ layers: rows, head: rows }, false) }
+    ]
+  yield* ready
+  yield* serve(Effect.fnUntraced(function*({ runs }) {
+    const all = Effect.map(Effect.forEach(parts, ({ run, times }) => Effect.map(Effect.replicateEffect(run, times), sum)), (of) => of.reduce((a, b) => a + b))
+    return { seconds: yield* Effect.replicateEffect(all, runs!) }
+  }))
+})
+const sum = (timings: ReadonlyArray<{ readonly seconds: number }>) => timings.reduce((total, { seconds }) => total + seconds, 0)
+
 type Command = (folder: string) => Effect.Effect<void, unknown, Runtime | Scope.Scope | NodeServices.NodeServices>
-const commands: Readonly<Record<string, Command>> = { checkpoint, train, generate, product }
+const commands: Readonly<Record<string, Command>> = { checkpoint, train, generate, product, floor }
 
 const [command = "", folder = ""] = process.argv.slice(2)
 await Effect.runPromise(

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "@jest/globals"
 import { readFileSync } from "node:fs"
 import { hardwareSlug, markdown, type Measurements, median, ratios } from "../peers/Report.ts"
+import { productsGraph } from "../peers/Products.ts"
 import { shape, tokens } from "../peers/Shape.ts"
 import { Side } from "../peers/Side.ts"
 
 const measurements: Measurements = {
   ours: { train: { seconds: [1, 1.1, 0.9], peakBytes: 1e9 }, generate16: { seconds: [0.5] }, generate64: { seconds: [2] }, product: { seconds: [0.011] } },
+  floors: { train: { seconds: [0.8] }, generate16: { seconds: [0.4] }, generate64: { seconds: [1.25] } },
   peer: {
     eager: { seconds: [2, 1.8, 1.9], peakBytes: 1.5e9 },
     compile: { seconds: [1.7, 1.6, 1.8], peakBytes: 2e9 },
@@ -45,11 +47,26 @@ describe("Report", () => {
     expect(text).toContain("| generate, 64 rows | 2000 (2000 to 2000) | 5000 (5000 to 5000) | 2.5 |")
     expect(text).toContain("| training step | 1000 | 1500 | 2000 | 1.5 |")
     expect(text).toContain("torch 2.13.0")
-    // 2 x 2,048 x 512 x 1,408 operations in 11 and in 10 ms; 6 x 2,048 x 24,641,536 of a step.
+    // 2 x 2,048 x 512 x 1,408 operations in 11 and in 10 ms.
     expect(text).toContain("runs at 268 GFLOP/s")
     expect(text).toContain("and at 295 in PyTorch (peer / ours 0.909)")
-    expect(text).toContain("take 1.13 and 1.03 s")
+    expect(text).toContain("| training step | 1000 (900 to 1100) | 800 (800 to 800) | 2.13 |")
+    expect(text).toContain("| generate, 64 rows | 2000 (2000 to 2000) | 1250 (1250 to 1250) | 4.00 |")
   })
+})
+
+test("the floor holds every product of a step once forward and, in training, twice backward", () => {
+  const weights = 7 * shape.layers + 1
+  const operations = (rows: number, training: boolean) =>
+    productsGraph(shape, { layers: rows, head: rows }, training).nodes
+      .filter(({ opType }) => /MatMul/.test(opType))
+      .map(({ attributes, inputs: [a], outputs: [y] }) => 2 * Number(attributes["transA"] === 1 ? a!.shape![0] : a!.shape![1]) * (y!.shape as Array<number>).reduce((n, m) => n * m))
+  const total = (of: ReadonlyArray<number>) => of.reduce((a, b) => a + b)
+  const parameters = shape.layers * shape.hidden * (2 * shape.hidden + 4 * 64 + 3 * shape.intermediate) + shape.vocab * shape.hidden
+  expect(operations(16, false)).toHaveLength(weights)
+  expect(total(operations(16, false))).toBe(2 * 16 * parameters)
+  expect(operations(2048, true)).toHaveLength(3 * weights)
+  expect(total(operations(2048, true))).toBe(6 * 2048 * parameters)
 })
 
 test("the peer is pinned to what made the fixtures", () => {
