@@ -1,7 +1,7 @@
 // Python's view of characters, which the reference checkers were written in: classes by Unicode property rather than
 // ASCII, whitespace without U+FEFF but with U+001C-1F and U+0085, lengths and positions in code points where it matters.
 
-import { longTextOf, pointAt as pointOf, type Units, unitsOf } from "./Units.ts"
+import { pointAt as pointOf, type Units, unitsOf } from "./Units.ts"
 
 /** The 32 ASCII marks of Python's `string.punctuation`. */
 export const PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -200,25 +200,16 @@ export const length = (text: string): number => {
   return count
 }
 
-/** The first and the last code point as text, empty for the empty text. */
+/** The first code point as text, empty for the empty text. */
 export const firstCharacter = (text: string): string =>
   text === "" ? "" : String.fromCodePoint(text.codePointAt(0)!)
-
-export const lastCharacter = (text: string): string =>
-  text === "" ? "" : String.fromCodePoint(pointBefore(text, text.length))
 
 const marks = asciiSet(PUNCTUATION)
 
 /** Whether a code unit is one of `PUNCTUATION`. */
 export const isPunctuation = (unit: number): boolean => isIn(marks, unit)
 
-/** The text without ASCII punctuation: `str.translate(str.maketrans("", "", string.punctuation))`. */
-export const withoutPunctuation = (text: string): string => {
-  const kept = unitsWithoutPunctuation(text)
-  return kept.length === text.length ? text : longTextOf(kept)
-}
-
-/** The same as code units. */
+/** The code units without ASCII punctuation: `str.translate(str.maketrans("", "", string.punctuation))`. */
 export const unitsWithoutPunctuation = (text: string): Units => {
   const units = unitsOf(text)
   let size = 0

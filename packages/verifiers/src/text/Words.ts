@@ -27,15 +27,7 @@ export const words = (text: string): Array<string> => {
 
 /** `words(text).length` without the words. */
 export const countWords = (text: string): number => {
-  const units = unitsOf(text)
   let total = 0
-  let inside = false
-  for (let i = 0; i < units.length; i++) {
-    const point = pointAt(units, i)
-    const word = isWord(point)
-    if (word && !inside) total++
-    inside = word
-    if (point > 0xffff) i++
-  }
+  eachWord(unitsOf(text), () => ++total > 0)
   return total
 }
