@@ -41,8 +41,8 @@ export const RewardModelConfig = Schema.Struct({
     Schema.withDecodingDefaultKey(Effect.succeed({ name: "cosine" as const, warmupSteps: 10, minimumRatio: 0.1 }))
   ).annotate({ description: "The learning rate over the updates." }),
   microBatchTokens: field(positiveCount, 8192, "Pairs times longest pair of one run of the graph, in tokens; memory grows with it."),
-  validation: field(half, 0.1, "Share of the rows whose pairs decide when to stop and what the temperature is."),
-  heldOut: field(half, 0.1, "Share of the rows whose pairs only measure."),
+  validation: field(half, 0.1, "Share of the rows whose pairs decide when to stop and what the temperature is, as they were generated: pair filters are for what is learnt from, and neither choose what they are judged by nor what a probability has to hold for."),
+  heldOut: field(half, 0.1, "Share of the rows whose pairs only measure, as they were generated whatever the pair filters."),
   evaluationsPerEpoch: field(positiveCount, 2, "Looks at the validation pairs in one pass, each with a checkpoint behind it."),
   patience: field(positiveCount, 3, "Looks without improvement after which training stops; the best weights are kept."),
   loraRank: field(
@@ -286,7 +286,10 @@ const hashOf = (pairs: ReadonlyArray<SoftPair>) =>
 
 /**
  * A reward model from pairs. Filters and the confidence filter touch the training part only: what decides and what
- * measures is as it was generated (crossed pairs of those rows are added to it under the same switch).
+ * measures is as it was generated (crossed pairs of those rows are added to it under the same switch). Filtered, it would
+ * hold the pairs that a classifier of the same kind finds easy, losses under two filters could not be compared, and the
+ * temperature would be that of other responses than the policy's, which nobody filters when they are scored. The price:
+ * validation keeps the wrong labels that a filter removes, and a model that has learnt better than them looks worse there.
  */
 export const trainRewardModel = Effect.fn("trainRewardModel")(function*<E, R>(options: RewardTrainingOptions<E, R>) {
   const { config, names, pairs, pairsConfig } = options

@@ -59,20 +59,24 @@ describe("trainRewardModel", () => {
     expect(plain.card.heldOut.calibrated).toEqual(plain.card.heldOut.uncalibrated)
   })
 
-  test("pairs that a cross-validated classifier contradicts are dropped", async () => {
+  test("pairs whose answers are alike or that a cross-validated classifier contradicts are dropped, from what is learnt from alone", async () => {
     const pairs = somePairs(80).map((pair, i) =>
-      i % 10 === 0 ? { ...pair, positive: pair.negative, negative: pair.positive } : pair
+      i % 10 === 0 ? { ...pair, positive: pair.negative, negative: pair.positive } : i % 10 === 5 ? { ...pair, negative: pair.positive } : pair
     )
     const sure = await run(trainRewardModel({
       pairs,
-      pairsConfig: pairsConfig({ minConfidence: 0.3, folds: 2 }),
+      pairsConfig: pairsConfig({ maxSimilarity: 1, minConfidence: 0.3, folds: 2 }),
       config: modelConfig({ epochs: 6 }),
       base: freshModel,
       names: { base: "fresh", policy: "test" }
     }))
-    const [generated, confident] = sure.steps.map(({ pairs }) => pairs)
-    expect(confident).toBeLessThan(generated!)
-    expect(confident).toBeGreaterThan(0.7 * generated!)
+    const [generated, different, confident] = sure.steps.map(({ pairs }) => pairs)
+    expect(different).toBeLessThan(generated!)
+    expect(confident).toBeLessThan(different!)
+    expect(confident).toBeGreaterThan(0.7 * different!)
+    const { heldOut, training, validation } = sure.split
+    expect([training, validation + heldOut]).toEqual([confident, 80 - generated!])
+    expect(sure.card.heldOut.uncalibrated.examples).toBe(2 * heldOut)
   })
 
   test("adapters learn it too, and are merged into the folder's weights", async () => {
