@@ -1,6 +1,6 @@
 // Where the model is that a config or flag names, and what a model folder says of itself without its weights being read.
 import {
-  downloadModel, isHubId, loadConfig, type LoadOptions, loadTokenizer, parameterCount, readSafetensorsHeader
+  downloadModel, isHubId, loadConfig, type LoadOptions, loadTokenizer, parameterCount, parseClassifierConfig, readSafetensorsHeader
 } from "@ifrl/models"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
@@ -54,6 +54,20 @@ export const embeddedConfig = (): string => fileURLToPath(new URL("../configs/em
 export const readModelSize = Effect.fn("readModelSize")(function*(directory: string) {
   const config = yield* loadConfig(directory)
   return { ...config, parameters: parameterCount(config) } satisfies ModelSize
+})
+
+const decodeJson = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown))
+
+/** The sizes of the reward model in `directory`, from its config.json alone. */
+export const readClassifierSize = Effect.fn("readClassifierSize")(function*(directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const subject = path.join(directory, "config.json")
+  const refuse = (cause: { readonly message: string }) =>
+    new CommandError({ operation: "reward model", subject, reason: cause.message, remedy: "give a folder that `ifrl reward train` wrote", cause })
+  const json = yield* fs.readFileString(subject).pipe(Effect.flatMap(decodeJson), Effect.mapError(refuse))
+  const { decoder } = yield* Effect.fromResult(parseClassifierConfig(json)).pipe(Effect.mapError(refuse))
+  return { ...decoder, parameters: parameterCount(decoder) } satisfies ModelSize
 })
 
 const decodeIndex = Schema.decodeEffect(

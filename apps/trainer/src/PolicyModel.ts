@@ -2,6 +2,7 @@
 // that the commands needn't ask.
 import {
   type Adapter,
+  type DecoderConfig,
   initializeAdapter,
   isHubId,
   loadAdapter,
@@ -14,13 +15,14 @@ import {
   saveModel,
   withAdapter
 } from "@ifrl/models"
-import { checkMemory } from "@ifrl/train"
 import { Effect } from "effect"
 import type { Config } from "./Config.ts"
 import { loraOptions } from "./Lora.ts"
+import { checkPhases, pairTokens, rewardTrainPhases, trainPhases } from "./MemoryPhases.ts"
 import { modelDirectory, modelOptions } from "./ModelFolder.ts"
 import type { RunFolder } from "./RunFolder.ts"
-import { longestSequence, memoryPlan } from "./Units.ts"
+import { rewardBase, trainsRewardModel } from "./SoftModel.ts"
+import { assumedPromptTokens, longestSequence } from "./Units.ts"
 
 export interface PolicyModel {
   readonly model: Model
@@ -40,16 +42,38 @@ export interface Beside {
   readonly references: number
   /** Rows that are generated at once. */
   readonly rows: number
+  /** The reward model that is asked, or what it is trained from first. */
+  readonly judge?: DecoderConfig | undefined
 }
 
-/** Refuses what can't fit, from config.json alone. A row longer than train.microBatchTokens asks for more than is counted. */
-const checkSize = Effect.fnUntraced(function*(config: Config, folder: string, { references, rows }: Beside) {
+/** Refuses what can't fit, from config.json alone, in any phase of the run. A row longer than train.microBatchTokens asks for more than is counted. */
+const checkSize = Effect.fnUntraced(function*(config: Config, folder: string, { judge, references, rows }: Beside) {
   const { rollout, train } = config
-  const decoder = yield* loadConfig(folder)
-  const longest = longestSequence(config, decoder)
-  const cache = rows === 0 ? undefined : { rows, length: Math.min(longest, rollout.maxTokens) }
-  const plan = memoryPlan(config, decoder, Math.min(longest, train.microBatchTokens), references, cache)
-  yield* checkMemory(plan, train.memoryGB > 0 ? train.memoryGB * 1e9 : undefined)
+  const policy = yield* loadConfig(folder)
+  const longest = longestSequence(config, policy)
+  yield* checkPhases(config, trainPhases(config, {
+    policy,
+    references,
+    length: Math.min(longest, train.microBatchTokens),
+    cache: rows === 0 ? undefined : { rows, length: Math.min(longest, rollout.maxTokens) },
+    pairLength: pairTokens(config, judge ?? policy, assumedPromptTokens),
+    judge: judge && { config: judge, trained: trainsRewardModel(config) }
+  }))
+})
+
+/** Refuses a training of a reward model that can't fit, from config.json alone. */
+export const checkRewardTraining = Effect.fnUntraced(function*(config: Config) {
+  const policy = yield* loadConfig(modelDirectory(config.model.path))
+  const judge = yield* loadConfig(modelDirectory(rewardBase(config)))
+  const length = Math.min(longestSequence(config, policy), config.rollout.maxTokens)
+  yield* checkPhases(config, rewardTrainPhases(config, {
+    policy,
+    references: 0,
+    length,
+    cache: { rows: config.rollout.rows, length },
+    pairLength: pairTokens(config, judge, assumedPromptTokens),
+    judge: { config: judge, trained: true }
+  }))
 })
 
 /**

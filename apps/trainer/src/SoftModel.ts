@@ -11,7 +11,7 @@ import { Checkpoints } from "@ifrl/train"
 import { Clock, Effect, FileSystem, Path } from "effect"
 import type { Config } from "./Config.ts"
 import { Display } from "./Display.ts"
-import { modelDirectory } from "./ModelFolder.ts"
+import { modelDirectory, modelOptions } from "./ModelFolder.ts"
 import { inFolder, replaceJson } from "./RunFolder.ts"
 import { hashOf, softPairs } from "./SoftPairs.ts"
 import { softVerdictAt } from "./Source.ts"
@@ -45,10 +45,10 @@ const labelTruth = (rows: ReadonlyArray<PromptRow>, pairs: ReadonlyArray<SoftPai
   return known.length === 0 ? undefined : { positives: share(known.map(({ yes }) => yes)), negatives: share(known.map(({ no }) => !no)) }
 }
 
-/** Trains a reward model from answers of `model` to `rows`, and keeps pairs and model in `directory`. */
-const trainSoftModel = Effect.fn("trainSoftModel")(function*(
+/** Trains a reward model from answers of the policy to `rows`, and keeps pairs and model in `directory`. */
+const trainSoftModel = Effect.fn("trainSoftModel")(function*<E, R>(
   config: Config,
-  model: Model,
+  policy: Effect.Effect<Model, E, R>,
   rows: ReadonlyArray<PromptRow>,
   directory: string
 ) {
@@ -59,7 +59,8 @@ const trainSoftModel = Effect.fn("trainSoftModel")(function*(
   yield* display.begin("reward model", 0, [])
   const work = path.join(directory, workFolder)
   yield* fs.makeDirectory(work, { recursive: true }).pipe(inFolder(work))
-  const { key, pairs, rows: chosen } = yield* softPairs(config, model, rows, work)
+  // The policy is not kept beyond its answers: the classifier needs the memory.
+  const { key, pairs, rows: chosen } = yield* Effect.flatMap(policy, (model) => softPairs(config, model, rows, work))
   yield* writePairs(path.join(directory, "pairs.jsonl"), pairs)
   yield* display.line(`reward model: ${pairs.length} pairs of the policy's own answers`)
   const base = rewardBase(config)
@@ -94,18 +95,22 @@ const trainSoftModel = Effect.fn("trainSoftModel")(function*(
   return summary
 })
 
-/** The reward model of a run's folder: one that was trained before the run was interrupted, or a new one. */
+/**
+ * The reward model of a run's folder: one that was trained before the run was interrupted, or a new one, from answers of
+ * the model that the run starts from, which is loaded unless it is given.
+ */
 export const ownSoftModel = Effect.fn("ownSoftModel")(function*(
   config: Config,
   rows: ReadonlyArray<PromptRow>,
-  directory: string
+  directory: string,
+  given?: Model
 ) {
   const path = yield* Path.Path
   const fs = yield* FileSystem.FileSystem
   const done = yield* fs.readFileString(path.join(directory, summaryFile)).pipe(Effect.option)
   if (done._tag === "None") {
-    const model = yield* loadModel(modelDirectory(config.model.path))
-    return yield* Effect.scoped(trainSoftModel(config, model, rows, directory))
+    const policy = given === undefined ? loadModel(modelDirectory(config.model.path), modelOptions(config.data.thinking)) : Effect.succeed(given)
+    return yield* Effect.scoped(trainSoftModel(config, policy, rows, directory))
   }
   yield* loadRewardModel(path.join(directory, modelFolder))
   const work = path.join(directory, workFolder)
@@ -120,9 +125,9 @@ export const rewardBase = ({ model, rewardModel }: Config): string => rewardMode
 export const trainsRewardModel = ({ reward, rewardModel }: Config): boolean => reward.soft === "model" && rewardModel.path === ""
 
 /** The reward model that a run asks: the one that its config names, or its own. */
-export const softModelOf = Effect.fnUntraced(function*(config: Config, rows: ReadonlyArray<PromptRow>, directory: string) {
+export const softModelOf = Effect.fnUntraced(function*(config: Config, rows: ReadonlyArray<PromptRow>, directory: string, given?: Model) {
   if (config.rewardModel.path !== "") return { directory: config.rewardModel.path, summary: undefined }
-  const summary = yield* ownSoftModel(config, rows, directory)
+  const summary = yield* ownSoftModel(config, rows, directory, given)
   return { directory: summary.directory, summary }
 })
 

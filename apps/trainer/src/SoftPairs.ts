@@ -10,7 +10,6 @@ import type { Config } from "./Config.ts"
 import { Display } from "./Display.ts"
 import { inFolder } from "./RunFolder.ts"
 import { maxLengthOf, promptEncoder } from "./Session.ts"
-import { trainingPrompts } from "./Source.ts"
 import { answerOf } from "./Thought.ts"
 
 /** A name for what depends on these values. */
@@ -47,11 +46,11 @@ export const pairRows = (rows: ReadonlyArray<PromptRow>, config: Config) => {
 }
 
 /** What the pairs of a run are made from: prompts that are answered, and soft constraints. */
-export const countPairs = Effect.fnUntraced(function*(config: Config) {
-  const plans = planPairs(pairRows(yield* trainingPrompts(config), config))
+export const countPairs = (config: Config, rows: ReadonlyArray<PromptRow>) => {
+  const plans = planPairs(pairRows(rows, config))
   const kept = plans.filter(({ index, row }) => !isLeftOut(config, row.instruction_id_list[index]!, row.constraints[index] ?? ""))
   return { prompts: pairPrompts(plans).length, constraints: kept.length }
-})
+}
 
 /** The pairs, the rows that they are made from, and a hash of what they depend on; `work` holds the answers so far. */
 export const softPairs = Effect.fn("softPairs")(function*(config: Config, model: Model, rows: ReadonlyArray<PromptRow>, work: string) {

@@ -1,6 +1,6 @@
 // Where a run's prompts and conversations come from: the embedded world or files of the user's.
 import {
-  decodeJsonLines, isCurriculum, type LineFault, loadCurriculum, loadPrompts, originals, type PromptRow, readText
+  decodeJsonLines, decomposeAll, isCurriculum, type LineFault, loadCurriculum, loadPrompts, originals, type PromptRow, readText
 } from "@ifrl/curriculum"
 import { Conversation } from "@ifrl/train"
 import { finalLine, lastBoxed } from "@ifrl/verifiers"
@@ -44,6 +44,12 @@ export const reasoningPrompts = ({ data }: Config, rows: ReadonlyArray<PromptRow
     const problems = reasoningProbe({ seed: world.seed, count, split: "train" })
     return problems.map((row, i) => ({ ...row, level: rows[Math.floor(i * rows.length / problems.length)]!.level }))
   })
+
+/** What the steps of a run take their prompts from: the originals or their levels, and bare problems among them. */
+export const scheduledPrompts = Effect.fnUntraced(function*(config: Config, originals: ReadonlyArray<PromptRow>) {
+  const constrained = config.curriculum.decompose ? decomposeAll(originals) : originals
+  return [...constrained, ...(yield* reasoningPrompts(config, constrained))]
+})
 
 /** The bare problems that reasoning is probed with, none of which is trained on. */
 export const probePrompts = ({ data, eval: { probe } }: Config): Effect.Effect<ReadonlyArray<PromptRow>> =>

@@ -1,11 +1,9 @@
 // What a run will ask for, from its config and the model's config.json alone: no weights are read. Counts are exact or
 // upper bounds; memory and time are estimates, made of the terms given here.
 import { needsReference, updatesPerRollout } from "@ifrl/grpo"
-import { type DecoderConfig, loraShape } from "@ifrl/models"
-import { memoryEstimate, type MemoryPlan } from "@ifrl/train"
-import { Result } from "effect"
+import type { DecoderConfig } from "@ifrl/models"
 import type { Config } from "./Config.ts"
-import { loraOptions } from "./Lora.ts"
+import { type MemoryPhase, pairTokens, peakOf, rewardTrainPhases, type RunSizes, trainPhases } from "./MemoryPhases.ts"
 
 /** The sizes of a model that decide memory and time. Letters are those of CONTRIBUTING's legend. */
 export interface ModelSize extends DecoderConfig {
@@ -21,17 +19,30 @@ export interface Assumptions {
   readonly gigaflops: number
 }
 
+/** Counts and minutes of one part of a run. */
+export interface PhaseUnits {
+  readonly counts: Readonly<Record<string, number>>
+  readonly minutes: Readonly<Record<string, number>> & { readonly total: number }
+}
+
 /** Units by name; each part of memory (MB) and of a step's time (minutes) is there by itself and in the total. */
 export interface Units {
   readonly counts: Readonly<Record<string, number>>
   readonly memoryMB: Readonly<Record<string, number>> & { readonly total: number }
   readonly minutesPerStep: Readonly<Record<string, number>> & { readonly total: number }
+  /** Totals of the phases, where there are several; `memoryMB` is the largest of them in parts. */
+  readonly phasesMB?: Readonly<Record<string, number>>
   /** Of the reward model that is made first, where there is one. */
-  readonly rewardModel?: { readonly counts: Readonly<Record<string, number>>; readonly minutes: Readonly<Record<string, number>> & { readonly total: number } }
+  readonly rewardModel?: PhaseUnits
+  /** Of all evaluations on held-out prompts together. */
+  readonly evaluation?: PhaseUnits
   /** Of the whole run. */
   readonly minutes: number
   readonly assumed: Assumptions
 }
+
+/** Tokens that a plan takes a prompt to have, template included. */
+export const assumedPromptTokens = 128
 
 const bytesPerFloat = 4
 const MB = 1e6
@@ -63,32 +74,6 @@ export const longestSequence = ({ model: { maxLength } }: Config, { maxPositions
 
 const total = (parts: Record<string, number>) => ({ ...parts, total: Object.values(parts).reduce((a, b) => a + b, 0) })
 
-/** What training on rows of `length` tokens asks of memory under `config`, beside a cache of generation. */
-export const memoryPlan = (
-  config: Config,
-  model: DecoderConfig,
-  length: number,
-  references: number,
-  cache?: MemoryPlan["cache"]
-): MemoryPlan => {
-  const options = loraOptions(config)
-  const lora = options === undefined ? undefined : Result.getOrUndefined(loraShape(model, options))
-  return {
-    config: model,
-    rows: Math.max(1, Math.floor(config.train.microBatchTokens / length)),
-    length,
-    recompute: config.train.recompute,
-    lora,
-    references: lora === undefined ? references : 0,
-    cache
-  }
-}
-
-const trainingMegabytes = (plan: MemoryPlan) => {
-  const { total: _, ...parts } = memoryEstimate(plan)
-  return megabytes(parts)
-}
-
 const cacheBytes = (config: Config, model: ModelSize, length: number, responses: number) =>
   Math.min(config.rollout.rows, responses) * length * model.layers * 2 * model.kvHeads * model.headDim * bytesPerFloat
 
@@ -102,24 +87,60 @@ const minutesOf = (tokens: number, model: ModelSize, length: number, { gigaflops
 /** Forward passes that a trained token costs: backward is worth two, recomputation one, a reference model one. */
 const passes = (config: Config, references: number) => 3 + (config.train.recompute ? 1 : 0) + references
 
-/** What a reward model's pairs are made from, as the prompts of the run say. */
+/** What the pairs of a reward model are made from, as the prompts of the run say. */
 export interface PairSource {
   /** Prompts that the policy answers. */
   readonly prompts: number
   /** Soft constraints, each in a prompt of its own. */
   readonly constraints: number
-  /** The model that the reward model starts from. */
-  readonly base: ModelSize
+}
+
+/** The reward model of a run, and what it is asked. */
+export interface JudgeWork {
+  readonly model: ModelSize
+  /** What it is made from, where the run makes it first. */
+  readonly pairs?: PairSource
+  /** Soft constraints of a training prompt, on average, and of all held-out prompts. */
+  readonly perPrompt: number
+  readonly heldOut: number
+}
+
+/** What the data of a run say of the work on it. */
+export interface Work {
+  /** Prompts of one evaluation, the probe's among them. */
+  readonly evaluated: number
+  readonly judge?: JudgeWork
+}
+
+/** What answers to `prompts` prompts ask for, `samples` of each. */
+const generationOf = (config: Config, model: ModelSize, assumed: Assumptions, prompts: number, samples: number, maxTokens: number) => {
+  const length = Math.min(assumed.promptTokens + maxTokens, longestSequence(config, model))
+  const responses = prompts * samples
+  const promptTokens = prompts * assumed.promptTokens
+  const completionTokens = responses * Math.max(0, length - assumed.promptTokens)
+  return {
+    length,
+    counts: { prompts, responses, promptTokens, completionTokens },
+    minutes: minutesOf(completionTokens, model, length, assumed, decodeEfficiency) + minutesOf(promptTokens, model, length, assumed, trainEfficiency)
+  }
+}
+
+/** A classifier has next to no head. */
+const headless = (model: ModelSize): ModelSize => ({ ...model, vocabSize: 0 })
+
+/** Minutes of reading `pairs` couples of response and constraint. */
+const scoringMinutes = (config: Config, { model }: JudgeWork, assumed: Assumptions, pairs: number) => {
+  const read = pairTokens(config, model, assumed.promptTokens)
+  return minutesOf(pairs * read, headless(model), read, assumed, trainEfficiency)
 }
 
 /** Pairs before any filter, and updates and tokens of a training that is not stopped early. */
-const rewardModelUnits = (config: Config, model: ModelSize, assumed: Assumptions, { base, constraints, prompts }: PairSource) => {
+const rewardModelUnits = (config: Config, model: ModelSize, assumed: Assumptions, base: ModelSize, { constraints, prompts }: PairSource) => {
   const { pairs: { crossed, folds, minConfidence, samples }, rewardModel, rollout } = config
-  const { epochs, evaluationsPerEpoch, heldOut, maxLength, pairsPerStep, validation } = rewardModel
-  const length = Math.min(assumed.promptTokens + rollout.maxTokens, longestSequence(config, model))
-  const read = Math.min(assumed.promptTokens + rollout.maxTokens, maxLength, base.maxPositions)
-  const responses = prompts * samples
-  const completion = responses * Math.max(0, length - assumed.promptTokens)
+  const { epochs, evaluationsPerEpoch, heldOut, pairsPerStep, validation } = rewardModel
+  const read = pairTokens(config, base, assumed.promptTokens)
+  const { counts, minutes } = generationOf(config, model, assumed, prompts, samples, rollout.maxTokens)
+  const { completionTokens, promptTokens, responses } = counts
   const pairs = constraints * samples
   const shareOf = (share: number) => Math.round(pairs * share * (1 + crossed))
   const training = shareOf(1 - validation - heldOut)
@@ -128,41 +149,69 @@ const rewardModelUnits = (config: Config, model: ModelSize, assumed: Assumptions
   const sum = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0)
   const trained = sum(fits) * epochs * 2 * read
   const looked = shareOf(validation) * evaluationsPerEpoch * epochs * 2 * read
-  const classifier = { ...base, vocabSize: 0 }
   return {
-    length: read,
     counts: {
       prompts,
       responses,
       pairs,
       updates: sum(fits.map((some) => Math.ceil(some / pairsPerStep))) * epochs,
-      promptTokens: prompts * assumed.promptTokens,
-      completionTokens: completion,
+      promptTokens,
+      completionTokens,
       trainedTokens: trained
     },
+    minutes: total({ generation: minutes, training: minutesOf(3 * trained + looked, headless(base), read, assumed, trainEfficiency) })
+  }
+}
+
+/** The evaluations before and after, and those during training. */
+const evaluationUnits = (config: Config, model: ModelSize, assumed: Assumptions, { evaluated, judge }: Work) => {
+  const { every, maxTokens } = config.eval
+  const times = 2 + (every > 0 ? Math.floor(config.train.steps / every) : 0)
+  const once = generationOf(config, model, assumed, evaluated, 1, maxTokens > 0 ? maxTokens : config.rollout.maxTokens)
+  const counts = Object.entries(once.counts).map(([name, count]) => [name, times * count])
+  return {
+    counts: { evaluations: times, ...Object.fromEntries(counts) as typeof once.counts },
     minutes: total({
-      generation: minutesOf(completion, model, length, assumed, decodeEfficiency) +
-        minutesOf(prompts * assumed.promptTokens, model, length, assumed, trainEfficiency),
-      training: minutesOf(3 * trained + looked, classifier, read, assumed, trainEfficiency)
+      rollout: times * once.minutes,
+      ...(judge !== undefined && { scoring: times * scoringMinutes(config, judge, assumed, judge.heldOut) })
     })
   }
 }
 
-/** Units of `ifrl train`; with the reward model's where its pairs are given. */
-export const trainUnits = (config: Config, model: ModelSize, assumed: Assumptions, pairs?: PairSource): Units => {
+/** The sizes of a run that the memory of its phases goes by. */
+const sizesOf = (config: Config, model: ModelSize, assumed: Assumptions, responses: number, judge: JudgeWork | undefined): RunSizes => {
+  const length = Math.min(assumed.promptTokens + config.rollout.maxTokens, longestSequence(config, model))
+  return {
+    policy: model,
+    length,
+    pairLength: pairTokens(config, judge?.model ?? model, assumed.promptTokens),
+    references: referencesOf(config),
+    cache: { rows: Math.min(config.rollout.rows, responses), length },
+    judge: judge === undefined ? undefined : { config: judge.model, trained: judge.pairs !== undefined }
+  }
+}
+
+const memoryOf = (phases: ReadonlyArray<MemoryPhase>): Pick<Units, "memoryMB" | "phasesMB"> => ({
+  memoryMB: megabytes(peakOf(phases).parts),
+  ...(phases.length > 1 && { phasesMB: Object.fromEntries(phases.map(({ name, total }) => [name, total / MB])) })
+})
+
+/** Units of `ifrl train`; with its evaluations and its reward model where the work on them is given. */
+export const trainUnits = (config: Config, model: ModelSize, assumed: Assumptions, work?: Work): Units => {
   const { objective, rollout, train } = config
-  const responses = rollout.promptsPerStep * rollout.groupSize
-  const length = Math.min(assumed.promptTokens + rollout.maxTokens, longestSequence(config, model))
-  const completion = responses * Math.max(0, length - assumed.promptTokens)
-  const prompt = rollout.promptsPerStep * assumed.promptTokens
+  const { groupSize, maxTokens, promptsPerStep } = rollout
+  const { counts: { completionTokens, promptTokens, responses }, length, minutes } =
+    generationOf(config, model, assumed, promptsPerStep, groupSize, maxTokens)
   const trained = responses * length
   const referencePasses = [needsReference(objective), rewardsReadReference(config)].filter(Boolean).length
-  const updates = updatesPerRollout({ ...train, promptsPerStep: rollout.promptsPerStep })
+  const updates = updatesPerRollout({ ...train, promptsPerStep })
   const recomputed = train.oldLogProbs === "trainer" ? 1 : 0
-  const rewardModel = pairs === undefined ? undefined : rewardModelUnits(config, model, assumed, pairs)
+  const judge = work?.judge
+  const rewardModel = judge?.pairs === undefined ? undefined : rewardModelUnits(config, model, assumed, judge.model, judge.pairs)
+  const evaluation = work === undefined ? undefined : evaluationUnits(config, model, assumed, work)
   const minutesPerStep = total({
-    rollout: minutesOf(completion, model, length, assumed, decodeEfficiency) +
-      minutesOf(prompt, model, length, assumed, trainEfficiency),
+    rollout: minutes,
+    ...(judge !== undefined && { scoring: scoringMinutes(config, judge, assumed, responses * judge.perPrompt) }),
     training: minutesOf(
       trained * ((passes(config, 0) * train.epochs) + referencePasses + recomputed),
       model,
@@ -174,38 +223,31 @@ export const trainUnits = (config: Config, model: ModelSize, assumed: Assumption
   return {
     counts: {
       steps: train.steps,
-      promptsPerStep: rollout.promptsPerStep,
-      groupSize: rollout.groupSize,
+      promptsPerStep,
+      groupSize,
       responsesPerStep: responses,
       updatesPerRollout: updates,
-      promptsPerUpdate: Math.ceil((rollout.promptsPerStep * train.epochs) / updates),
-      promptTokensPerStep: prompt,
-      completionTokensPerStep: completion,
+      promptsPerUpdate: Math.ceil((promptsPerStep * train.epochs) / updates),
+      promptTokensPerStep: promptTokens,
+      completionTokensPerStep: completionTokens,
       trainedTokensPerStep: trained,
       parameters: model.parameters
     },
-    memoryMB: trainingMegabytes(memoryPlan(config, model, length, referencesOf(config), {
-      rows: Math.min(rollout.rows, responses),
-      length
-    })),
+    ...memoryOf(trainPhases(config, sizesOf(config, model, assumed, responses, judge))),
     minutesPerStep,
-    ...(rewardModel !== undefined && { rewardModel: { counts: rewardModel.counts, minutes: rewardModel.minutes } }),
-    minutes: minutesPerStep.total * train.steps + (rewardModel?.minutes.total ?? 0),
+    ...(rewardModel !== undefined && { rewardModel }),
+    ...(evaluation !== undefined && { evaluation }),
+    minutes: minutesPerStep.total * train.steps + (rewardModel?.minutes.total ?? 0) + (evaluation?.minutes.total ?? 0),
     assumed
   }
 }
 
 /** Units of `ifrl reward train`. */
-export const rewardTrainUnits = (config: Config, model: ModelSize, assumed: Assumptions, pairs: PairSource): Units => {
-  const { counts, length, minutes } = rewardModelUnits(config, model, assumed, pairs)
-  const { loraAlpha: alpha, loraRank: rank, microBatchTokens } = config.rewardModel
-  const lora = rank === 0 ? undefined : Result.getOrUndefined(loraShape(pairs.base, { rank, alpha, targets: "all-linear" }))
-  const cache = { rows: Math.min(config.rollout.rows, counts.responses), length: assumed.promptTokens + config.rollout.maxTokens }
+export const rewardTrainUnits = (config: Config, model: ModelSize, assumed: Assumptions, judge: JudgeWork & { readonly pairs: PairSource }): Units => {
+  const { counts, minutes } = rewardModelUnits(config, model, assumed, judge.model, judge.pairs)
   return {
-    counts: { ...counts, parameters: pairs.base.parameters },
-    memoryMB: trainingMegabytes({
-      config: pairs.base, rows: Math.max(1, Math.floor(microBatchTokens / length)), length, recompute: false, lora, references: 0, cache
-    }),
+    counts: { ...counts, parameters: judge.model.parameters },
+    ...memoryOf(rewardTrainPhases(config, { ...sizesOf(config, model, assumed, counts.responses, judge), references: 0 })),
     minutesPerStep: minutes,
     minutes: minutes.total,
     assumed
@@ -226,29 +268,20 @@ export const sftUnits = (config: Config, model: ModelSize, assumed: Assumptions)
       trainedTokensPerStep: trained,
       parameters: model.parameters
     },
-    memoryMB: trainingMegabytes(memoryPlan(config, model, length, 0)),
+    ...memoryOf(trainPhases(config, { policy: model, length, pairLength: 0, references: 0 })),
     minutesPerStep,
     minutes: minutesPerStep.total * config.train.steps,
     assumed
   }
 }
 
-/** Units of `ifrl eval`, for `prompts` prompts. */
-export const evalUnits = (config: Config, model: ModelSize, assumed: Assumptions, prompts: number): Units => {
+/** Units of `ifrl eval`, for as many prompts. */
+export const evalUnits = (config: Config, model: ModelSize, assumed: Assumptions, evaluated: number): Units => {
   const maxTokens = config.eval.maxTokens > 0 ? config.eval.maxTokens : config.rollout.maxTokens
-  const length = Math.min(assumed.promptTokens + maxTokens, longestSequence(config, model))
-  const completion = prompts * Math.max(0, length - assumed.promptTokens)
-  const minutesPerStep = total({
-    rollout: minutesOf(completion, model, length, assumed, decodeEfficiency) +
-      minutesOf(prompts * assumed.promptTokens, model, length, assumed, trainEfficiency)
-  })
+  const { counts: { completionTokens, promptTokens, prompts }, length, minutes } = generationOf(config, model, assumed, evaluated, 1, maxTokens)
+  const minutesPerStep = total({ rollout: minutes })
   return {
-    counts: {
-      prompts,
-      promptTokens: prompts * assumed.promptTokens,
-      completionTokens: completion,
-      parameters: model.parameters
-    },
+    counts: { prompts, promptTokens, completionTokens, parameters: model.parameters },
     memoryMB: megabytes({
       weights: model.parameters * bytesPerFloat,
       cache: cacheBytes(config, model, length, prompts)
@@ -265,21 +298,25 @@ const duration = (minutes: number) => minutes < 0.1 ? `${(minutes * 60).toFixed(
 export const words = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 /** The units as lines for a person. */
-export const printUnits = ({ assumed, counts, memoryMB, minutes, minutesPerStep, rewardModel }: Units): string => {
+export const printUnits = ({ assumed, counts, evaluation, memoryMB, minutes, minutesPerStep, phasesMB, rewardModel }: Units): string => {
   const parts = (record: Units["memoryMB"], print: (value: number) => string) =>
-    Object.entries(record).filter(([name]) => name !== "total").map(([name, value]) => [`  ${name}`, print(value)])
+    Object.entries(record).filter(([name]) => name !== "total").map(([name, value]) => [`  ${words(name)}`, print(value)])
+  const section = (title: string, units: PhaseUnits | undefined) =>
+    units === undefined ? [] : [
+      [title, duration(units.minutes.total)],
+      ...Object.entries(units.counts).map(([name, value]) => [`  ${words(name)}`, integer(value)]),
+      ...parts(units.minutes, duration)
+    ]
   /** Without steps, or with one, the time of a step is that of all. */
   const stepless = minutesPerStep.total === minutes
   const lines = [
     ...Object.entries(counts).map(([name, value]) => [words(name), integer(value)]),
     ["memory, estimated", `${integer(memoryMB.total)} MB`],
     ...parts(memoryMB, (value) => `${integer(value)} MB`),
+    ...(phasesMB === undefined ? [] : [["memory of each phase", ""], ...parts({ ...phasesMB, total: 0 }, (value) => `${integer(value)} MB`)]),
     ...(stepless ? [] : [["time per step, estimated", duration(minutesPerStep.total)], ...parts(minutesPerStep, duration)]),
-    ...(rewardModel === undefined ? [] : [
-      ["reward model, made first", duration(rewardModel.minutes.total)],
-      ...Object.entries(rewardModel.counts).map(([name, value]) => [`  ${words(name)}`, integer(value)]),
-      ...parts(rewardModel.minutes, duration)
-    ]),
+    ...section("reward model, made first", rewardModel),
+    ...section("evaluations, all of them", evaluation),
     ["time of all, estimated", duration(minutes)],
     ...(stepless ? parts(minutesPerStep, duration) : []),
     ["assumed", `${integer(assumed.promptTokens)} tokens a prompt, ${integer(assumed.gigaflops)} GFLOP/s; token counts are upper bounds`]
@@ -288,11 +325,13 @@ export const printUnits = ({ assumed, counts, memoryMB, minutes, minutesPerStep,
 }
 
 /** The units as one flat object, for --json. */
-export const unitsJson = ({ assumed, counts, memoryMB, minutes, minutesPerStep, rewardModel }: Units) => ({
+export const unitsJson = ({ assumed, counts, evaluation, memoryMB, minutes, minutesPerStep, phasesMB, rewardModel }: Units) => ({
   ...counts,
   memoryMB,
+  ...(phasesMB !== undefined && { phasesMB }),
   minutesPerStep,
   ...(rewardModel !== undefined && { rewardModel: { ...rewardModel.counts, minutes: rewardModel.minutes } }),
+  ...(evaluation !== undefined && { evaluation: { ...evaluation.counts, minutes: evaluation.minutes } }),
   minutes,
   assumed
 })

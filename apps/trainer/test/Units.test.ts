@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals"
 import { Schema } from "effect"
-import { Config, evalUnits, type ModelSize, printUnits, rewardTrainUnits, sftUnits, trainUnits } from "../src/index.ts"
+import { Config, evalUnits, type ModelSize, printUnits, rewardTrainUnits, sftUnits, trainUnits, unitsJson } from "../src/index.ts"
 
 const decode = (overrides: object) => Schema.decodeUnknownSync(Config)(overrides)
 const assumed = { promptTokens: 64, gigaflops: 490 }
@@ -95,7 +95,8 @@ describe("trainUnits", () => {
 
 describe("a reward model of its own", () => {
   // 100 constraints in 100 prompts, and 80 different prompts without them.
-  const pairs = { prompts: 180, constraints: 100, base: model }
+  const pairs = { prompts: 180, constraints: 100 }
+  const judge = { model, perPrompt: 0, heldOut: 0, pairs }
   const own = { pairs: { samples: 2, crossed: 1 }, rewardModel: { maxLength: 128, epochs: 2, pairsPerStep: 16 } }
   const counts = {
     prompts: 180,
@@ -109,7 +110,7 @@ describe("a reward model of its own", () => {
 
   test("adds its prompts, responses, pairs, updates, tokens and minutes to those of the run", () => {
     const bare = trainUnits(decode({ ...config, ...own }), model, assumed)
-    const whole = trainUnits(decode({ ...config, ...own }), model, assumed, pairs)
+    const whole = trainUnits(decode({ ...config, ...own }), model, assumed, { evaluated: 0, judge })
     expect(whole.rewardModel?.counts).toEqual(counts)
     const { generation, total, training } = whole.rewardModel!.minutes
     expect(total).toBeCloseTo(generation! + training!, 12)
@@ -124,10 +125,28 @@ describe("a reward model of its own", () => {
   })
 
   test("is all that reward train asks for; cross-validation trains on all folds but one, as often as there are folds", () => {
-    expect(rewardTrainUnits(decode({ ...config, ...own }), model, assumed, pairs).counts).toEqual({ ...counts, parameters: model.parameters })
+    expect(rewardTrainUnits(decode({ ...config, ...own }), model, assumed, judge).counts).toEqual({ ...counts, parameters: model.parameters })
     const doubtful = decode({ ...config, ...own, pairs: { ...own.pairs, minConfidence: 0.3, folds: 4 } })
-    expect(rewardTrainUnits(doubtful, model, assumed, pairs).counts).toMatchObject({ updates: 2 * (20 + 4 * 15), trainedTokens: 4 * counts.trainedTokens })
+    expect(rewardTrainUnits(doubtful, model, assumed, judge).counts).toMatchObject({ updates: 2 * (20 + 4 * 15), trainedTokens: 4 * counts.trainedTokens })
   })
+})
+
+test("the evaluations before, after and during training are in the plan, with what the reward model says of them", () => {
+  const watched = decode({ ...config, eval: { every: 4, maxTokens: 96 } })
+  const judge = { model, perPrompt: 1.5, heldOut: 700 }
+  const [bare, whole] = [trainUnits(watched, model, assumed), trainUnits(watched, model, assumed, { evaluated: 500, judge })]
+  // Before, after steps 4 and 8 of 10, and after.
+  expect(whole.evaluation?.counts).toEqual({
+    evaluations: 4, prompts: 4 * 500, responses: 4 * 500, promptTokens: 4 * 500 * 64, completionTokens: 4 * 500 * 96
+  })
+  const { rollout, scoring, total } = whole.evaluation!.minutes
+  expect(total).toBeCloseTo(rollout! + scoring!, 12)
+  expect(rollout).toBeCloseTo(4 * evalUnits(watched, model, assumed, 500).minutes, 12)
+  expect(whole.minutesPerStep["scoring"]).toBeCloseTo(scoring! / (4 * 700) * 32 * 1.5, 12)
+  expect(whole.minutes).toBeCloseTo(bare.minutes + 10 * whole.minutesPerStep["scoring"]! + total, 12)
+  expect(printUnits(whole)).toMatch(/^evaluations, all of them {4}\d.*\n {2}evaluations {15}4\n {2}prompts {19}2,000\n/m)
+  expect(unitsJson(whole)).toMatchObject({ evaluation: { evaluations: 4, minutes: { total } } })
+  expect(unitsJson(bare)).not.toHaveProperty("evaluation")
 })
 
 test("sft counts rows, eval counts prompts and needs no gradients", () => {

@@ -11,6 +11,7 @@ import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, promptEncoder } from "../Session.ts"
 import { heldOutPrompts } from "../Source.ts"
 import { evalUnits } from "../Units.ts"
+import { evalWork } from "../Workload.ts"
 import { evalSuite, refuseSuiteFlags, suiteFlags } from "./EvalSuite.ts"
 import { runFlags, runHandler, runtimeLayer } from "./RunCommand.ts"
 
@@ -40,7 +41,8 @@ const program = Effect.fnUntraced(function*(config: Config) {
 
 const judgeHeldOut = runHandler("eval", {
   embedded: true,
-  units: (config, model, assumed) => evalUnits(config, model, assumed, config.eval.prompts > 0 ? config.eval.prompts : 400),
+  work: evalWork,
+  units: (config, model, assumed, { evaluated }) => evalUnits(config, model, assumed, evaluated),
   program: (config) => Effect.scoped(Effect.suspend(() => program(config))).pipe(Effect.provide(runtimeLayer(config)))
 })
 

@@ -133,7 +133,7 @@ export const evalSuite = Effect.fnUntraced(function*(name: SuiteName, input: Sui
   if (records.length === 0) return yield* refuse(`--first ${first}`, "leaves no prompt", "give a number from 1 on")
   const task: Task = { suite, records, files: loaded.files }
   const part = records.length < loaded.records.length ? { part: `the first ${records.length} of ${loaded.records.length} prompts` } : {}
-  const units: RunCommandOptions<never, never>["units"] = (config, model, assumed) => evalUnits(config, model, assumed, records.length)
+  const units: RunCommandOptions<never, never, undefined>["units"] = (config, model, assumed) => evalUnits(config, model, assumed, records.length)
   if (Option.isSome(input.responses)) {
     const source = input.responses.value
     // Before there is a run folder, so that a file that is refused leaves none.

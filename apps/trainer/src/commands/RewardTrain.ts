@@ -4,11 +4,13 @@ import { RewardModel } from "@ifrl/reward"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { type Config, embedded } from "../Config.ts"
+import { checkRewardTraining } from "../PolicyModel.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { writtenGroups } from "../SoftAgreement.ts"
 import { ownSoftModel, printSoftModel } from "../SoftModel.ts"
 import { trainingPrompts } from "../Source.ts"
 import { rewardTrainUnits } from "../Units.ts"
+import { rewardTrainWork } from "../Workload.ts"
 import { runFlags, runHandler, runtimeLayer } from "./RunCommand.ts"
 
 /** Groups of the embedded world that the finished model is looked at with. */
@@ -16,6 +18,7 @@ const groups = 100
 
 const program = Effect.fnUntraced(function*(config: Config) {
   const folder = yield* RunFolder
+  yield* checkRewardTraining(config)
   const summary = yield* ownSoftModel(config, yield* trainingPrompts(config), folder.directory)
   const agreement = config.data.prompts !== embedded ? undefined : yield* rewardModelAsJudge.pipe(
     Effect.flatMap((judge) => measureAgreement(writtenGroups(groups, config.pairs.without), judge)),
@@ -34,6 +37,7 @@ const program = Effect.fnUntraced(function*(config: Config) {
 export const rewardTrain = Command.make("train", runFlags, runHandler("reward train", {
   embedded: true,
   makesPairs: () => true,
-  units: (config, model, assumed, pairs) => rewardTrainUnits(config, model, assumed, pairs!),
+  work: rewardTrainWork,
+  units: rewardTrainUnits,
   program: (config) => Effect.scoped(Effect.suspend(() => program(config))).pipe(Effect.provide(runtimeLayer(config)))
 })).pipe(Command.withDescription("Train a reward model of soft constraints from a policy's own answers"))

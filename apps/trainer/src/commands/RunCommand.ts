@@ -1,7 +1,9 @@
 // What `train`, `sft` and `eval` have in common: a config, a dry run that costs nothing, a run folder, a display, and a
 // summary at the end.
+import type { PromptError } from "@ifrl/curriculum"
+import type { ModelError } from "@ifrl/models"
 import { Runtime } from "@ifrl/runtime"
-import { Console, Effect, Layer, Option, Path } from "effect"
+import { Console, Effect, type FileSystem, Layer, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
@@ -13,8 +15,7 @@ import { embeddedConfig, fetchModel, modelDirectory, readModelSize } from "../Mo
 import { printResult } from "../Output.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { rewardBase } from "../SoftModel.ts"
-import { countPairs } from "../SoftPairs.ts"
-import { type Assumptions, type ModelSize, type PairSource, printUnits, type Units, unitsJson } from "../Units.ts"
+import { assumedPromptTokens, type Assumptions, type ModelSize, printUnits, type Units, unitsJson } from "../Units.ts"
 
 /** What a run has come to: `summary` is written to summary.json and printed under --json, `text` is for a person. */
 export interface RunResult {
@@ -27,37 +28,34 @@ export interface RunOptions {
   readonly resumed: boolean
 }
 
-export interface RunCommandOptions<E, R> {
+export interface RunCommandOptions<E, R, W> {
   readonly description: string
   /** Without a config file and a model, the run is that of the embedded model, under the config that was made for it. */
   readonly embedded?: boolean
   /** Flags without which the run could not go on, ` --suite ifeval`. */
   readonly resumeWith?: string
-  /** Whether the run makes pairs for a reward model, which it trains from rewardModel.base; a dry run then counts them in its prompts. */
+  /** Whether the run trains a reward model, and so reads its base. */
   readonly makesPairs?: (config: Config) => boolean
+  /** What a dry run counts in the run's data. */
+  readonly work?: (config: Config) => Effect.Effect<W, CommandError | ModelError | PromptError, FileSystem.FileSystem | Path.Path>
   /** What the run would ask for. */
-  readonly units: (config: Config, model: ModelSize, assumed: Assumptions, pairs?: PairSource) => Units
+  readonly units: (config: Config, model: ModelSize, assumed: Assumptions, work: W) => Units
   readonly program: (config: Config, options: RunOptions) => Effect.Effect<RunResult, E, R>
 }
 
 /** ONNX Runtime with the config's threads; 0 are as many as this process may use. */
 export const runtimeLayer = ({ model: { threads } }: Config) => Runtime.layer(threads === 0 ? {} : { threads })
 
-/** Tokens that a dry run takes a prompt to have, template included. */
-const assumedPromptTokens = 128
-
-const dryRun = Effect.fnUntraced(function*(config: Config, { makesPairs, units: unitsOf }: Pick<RunCommandOptions<never, never>, "makesPairs" | "units">) {
+const dryRun = Effect.fnUntraced(function*<W>(config: Config, { units: unitsOf, work: workOf }: Pick<RunCommandOptions<never, never, W>, "units" | "work">) {
   const model = yield* readModelSize(modelDirectory(config.model.path))
   const { gigaflops } = yield* machineSpeed.pipe(Effect.provide(runtimeLayer(config)))
-  const pairs = makesPairs?.(config) === true
-    ? { ...(yield* countPairs(config)), base: yield* readModelSize(modelDirectory(rewardBase(config))) }
-    : undefined
-  const units = unitsOf(config, model, { promptTokens: assumedPromptTokens, gigaflops }, pairs)
+  const work = workOf === undefined ? undefined as W : yield* workOf(config)
+  const units = unitsOf(config, model, { promptTokens: assumedPromptTokens, gigaflops }, work)
   yield* printResult(unitsJson(units), printUnits(units))
 })
 
 /** Names of the models that a run reads. */
-const modelsOf = (config: Config, { makesPairs }: Pick<RunCommandOptions<never, never>, "makesPairs">): ReadonlySet<string> =>
+const modelsOf = (config: Config, { makesPairs }: Pick<RunCommandOptions<never, never, never>, "makesPairs">): ReadonlySet<string> =>
   new Set([config.model.path, ...(makesPairs?.(config) === true ? [rewardBase(config)] : [])])
 
 /** Flags of every run. */
@@ -76,7 +74,7 @@ export const runFlags = {
 
 /** What a run does with its flags. */
 export const runHandler =
-  <E, R>(name: string, options: Omit<RunCommandOptions<E, R>, "description">) => (input: Command.Command.Config.Infer<typeof runFlags>) =>
+  <E, R, W = undefined>(name: string, options: Omit<RunCommandOptions<E, R, W>, "description">) => (input: Command.Command.Config.Infer<typeof runFlags>) =>
     Effect.gen(function*() {
       const path = yield* Path.Path
       const resume = Option.getOrUndefined(input.resume)
@@ -110,5 +108,5 @@ export const runHandler =
       yield* run.pipe(Effect.provide(Layer.mergeAll(RunFolder.layer(name.replaceAll(" ", "-"), config, resume), Display.layer({ json: yield* Json }))))
     })
 
-export const runCommand = <const Name extends string, E, R>(name: Name, options: RunCommandOptions<E, R>) =>
+export const runCommand = <const Name extends string, E, R, W = undefined>(name: Name, options: RunCommandOptions<E, R, W>) =>
   Command.make(name, runFlags, runHandler(name, options)).pipe(Command.withDescription(options.description))

@@ -1,6 +1,6 @@
 // `ifrl train`: GRPO on prompts with constraints, with an evaluation on held-out prompts before and after.
 import { bootstrapDifference } from "@ifrl/bench"
-import { decomposeAll, Prompts } from "@ifrl/curriculum"
+import { Prompts } from "@ifrl/curriculum"
 import {
   collect,
   type Collected,
@@ -31,12 +31,13 @@ import { metricSinks, telemetry } from "../MetricSinks.ts"
 import { referenceLogProbs } from "../ReferenceLogProbs.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf, promptEncoder } from "../Session.ts"
-import { heldOutPrompts, probePrompts, reasoningPrompts, trainingPrompts } from "../Source.ts"
+import { heldOutPrompts, probePrompts, scheduledPrompts, trainingPrompts } from "../Source.ts"
 import { printSoftModel, softModelOf, trainsRewardModel } from "../SoftModel.ts"
 import { answerOf } from "../Thought.ts"
 import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
 import { referencesOf, rewardsReadReference, trainUnits } from "../Units.ts"
 import { policyColumns } from "../View.ts"
+import { judgeSize, trainWork } from "../Workload.ts"
 import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
 
 /** What a checkpoint keeps beside weights and optimizer. */
@@ -135,7 +136,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const saved = latest?.state as TrainState | undefined
   const trained = yield* loadPolicyModel(config, latest?.directory, {
     references: referencesOf(config),
-    rows: Math.min(config.rollout.rows, config.rollout.promptsPerStep * config.rollout.groupSize)
+    rows: Math.min(config.rollout.rows, config.rollout.promptsPerStep * config.rollout.groupSize),
+    judge: yield* judgeSize(config)
   })
   const { adapter, model } = trained
   const completed = latest?.step ?? 0
@@ -151,9 +153,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const originals = yield* trainingPrompts(config)
   const heldOut = yield* heldOutPrompts(config, originals)
   const probe = yield* probePrompts(config)
-  const constrained = config.curriculum.decompose ? decomposeAll(originals) : originals
-  const rows = [...constrained, ...(yield* reasoningPrompts(config, constrained))]
-  const soft = config.reward.soft === "model" ? yield* softModelOf(config, originals, folder.directory) : undefined
+  const rows = yield* scheduledPrompts(config, originals)
+  const soft = config.reward.soft === "model" ? yield* softModelOf(config, originals, folder.directory, latest === undefined ? model : undefined) : undefined
   const plausible = rewardsReadReference(config)
     ? yield* referenceLogProbs({
       config: model.config,
@@ -327,6 +328,7 @@ export const makeTrain = (overrides?: TrainOverrides) =>
     description: "Train a model with GRPO to follow the constraints of its prompts",
     embedded: true,
     makesPairs: trainsRewardModel,
+    work: trainWork,
     units: trainUnits,
     program: (config, options) =>
       Effect.scoped(Effect.suspend(() => program(config, options, overrides))).pipe(
