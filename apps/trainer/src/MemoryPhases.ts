@@ -62,6 +62,9 @@ export const pairTokens = ({ rewardModel: { maxLength, template }, rollout }: Co
 const forwardBytes = (config: DecoderConfig, tokens: number) =>
   memoryEstimate({ config, rows: 1, length: tokens, recompute: true }).activations
 
+/** Copies of the gradient of a classifier's embedding in a run, beside the buffer that it is added to. */
+const embeddingCopies = 3
+
 /** Copies of a reward model's weights while it scores: ours, the graph that they are written into, and what the session packs for its products. */
 const scoringCopies = 3
 /** Larger ones are inputs of the graph, and not copied. */
@@ -112,16 +115,16 @@ const rewardModelPhase = (config: Config, base: DecoderConfig, length: number, h
   const { loraAlpha: alpha, loraRank: rank, microBatchTokens, pairsPerStep } = config.rewardModel
   const own = classifier(base)
   const lora = rank === 0 ? undefined : Result.getOrUndefined(loraShape(own, { rank, alpha, targets: "all-linear" }))
-  const rows = Math.max(1, Math.min(2 * pairsPerStep, Math.floor(microBatchTokens / length)))
-  const estimate = memoryEstimate({ config: own, rows, length, recompute: false, lora })
-  const { beside: _, total: __, ...parts } = estimate
-  const working = workingOf(estimate)
-  return {
-    working,
-    phase: phase("reward model", { ...parts, bestWeights: parts.gradients, policy: held, earlierPhases: Math.max(0, earlier - working) }, {
-      remedy: "lower rewardModel.microBatchTokens, set rewardModel.loraRank, or take a smaller rewardModel.base"
-    })
+  // Shorter rows fill a run as well, up to all of an update.
+  const tokens = Math.min(Math.max(microBatchTokens, length), 2 * pairsPerStep * length)
+  const { activations, gradients, moments, process, weights } = memoryEstimate({ config: own, rows: 1, length: tokens, recompute: false, lora })
+  const embedding = lora === undefined ? embeddingCopies * own.vocabSize * own.hiddenSize * bytesPerFloat : 0
+  const working = activations + embedding
+  const parts = {
+    weights, gradients, moments, bestWeights: gradients, activations, embedding, policy: held, process, earlierPhases: Math.max(0, earlier - working)
   }
+  const remedy = "lower rewardModel.microBatchTokens, set rewardModel.loraRank, or take a smaller rewardModel.base"
+  return { working, phase: phase("reward model", parts, { remedy }) }
 }
 
 /** The phases of `ifrl reward train`. */
@@ -163,10 +166,11 @@ export const checkPhases = Effect.fnUntraced(function*({ train }: Config, phases
   if (total <= available) return
   if (plan !== undefined) return yield* checkMemory(plan, available)
   const largest = Object.entries(parts).filter(([, bytes]) => bytes > 0.02 * total).toSorted(([, a], [, b]) => b - a)
+  const parted = largest.map(([part, bytes]) => `${part} ${gigabytes(bytes)}`).join(", ")
   return yield* new CommandError({
     operation: "memory",
     subject: name,
-    reason: `needs about ${gigabytes(total)} (${largest.map(([part, bytes]) => `${part} ${gigabytes(bytes)}`).join(", ")}) of ${gigabytes(available)} available`,
+    reason: `needs about ${gigabytes(total)} (${parted}) of ${gigabytes(available)} available`,
     remedy
   })
 })

@@ -54,10 +54,10 @@ describe("the phases of a run", () => {
 
   test("while the policy trains, the reward model's weights are there, and what its training took of the arena", () => {
     const alone = trainPhases(config, sizes)[0]!
-    const { activations, head } = made!.parts
+    const { activations, embedding } = made!.parts
     const { earlierPhases, rewardModel } = training!.parts
     expect(rewardModel).toBe(3 * 4 * parameterCount(large))
-    expect(earlierPhases! + alone.parts["activations"]! + alone.parts["head"]!).toBeGreaterThanOrEqual(activations! + head!)
+    expect(earlierPhases! + alone.parts["activations"]! + alone.parts["head"]!).toBeGreaterThanOrEqual(activations! + embedding!)
     expect(training!.total).toBeCloseTo(alone.total + rewardModel! + earlierPhases!, 6)
   })
 
@@ -65,6 +65,7 @@ describe("the phases of a run", () => {
     const lora = trainPhases(decode({ rewardModel: { loraRank: 4 } }), { ...sizes, judge: { config: { ...large, tiedEmbeddings: false }, trained: true } })[1]!
     expect(lora.parts["weights"]).toBe(4 * parameterCount(large))
     expect(lora.parts["bestWeights"]).toBe(lora.parts["gradients"])
+    expect(lora.parts["embedding"]).toBe(0)
     expect(lora.parts["gradients"]).toBeLessThan(0.05 * lora.parts["weights"]!)
   })
 })
