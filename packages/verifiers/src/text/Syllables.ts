@@ -44,6 +44,10 @@ const hasDecimal = (units: Units, start: number, end: number): boolean => {
   return false
 }
 
+/** Where a range starts and ends without whitespace, and then marks, around it. */
+const bareStart = (units: Units, start: number, end: number): number => withoutStart(units, strippedStart(units, start, end), end, marks)
+const bareEnd = (units: Units, start: number, end: number): number => withoutEnd(units, start, strippedEnd(units, start, end), marks)
+
 /**
  * The syllables of a word in lower case: 0 for what is no word, nothing or something with a digit. Parts joined by hyphens are
  * counted one by one.
@@ -53,16 +57,16 @@ export const countSyllables = (units: Units, start: number, end: number): number
   let total = 0
   let [at, limit] = [start, end]
   while (true) {
-    // What is left, without whitespace, and then marks, around it.
-    const first = withoutStart(units, strippedStart(units, at, limit), limit, marks)
-    const last = withoutEnd(units, first, strippedEnd(units, first, limit), marks)
+    const first = bareStart(units, at, limit)
+    const last = bareEnd(units, first, limit)
     if (first === last) return 0
     const whole = dictionary().get(units, first, last)
     if (whole > 0) return total + whole
     let hyphen = first
     while (hyphen < last && units[hyphen] !== HYPHEN) hyphen++
-    const partEnd = hyphen === last ? last : withoutEnd(units, first, strippedEnd(units, first, hyphen), marks)
-    const part = first === partEnd ? 0 : dictionary().get(units, first, partEnd) || vowelGroups(units, first, partEnd)
+    const partStart = hyphen === last ? first : bareStart(units, first, hyphen)
+    const partEnd = hyphen === last ? last : bareEnd(units, partStart, hyphen)
+    const part = partStart === partEnd ? 0 : dictionary().get(units, partStart, partEnd) || vowelGroups(units, partStart, partEnd)
     if (part === 0) return 0
     total += part
     if (hyphen === last) return total
