@@ -80,7 +80,7 @@ class Source {
     const first = withoutStart(units, start, end, PERIOD)
     const last = withoutEnd(units, first, end, PERIOD)
     if (this.#recent === undefined || last - first > REMEMBERED) return this.text.slice(first, last)
-    // Short words come again and again: strings of the last ones are kept.
+    // Short words come again and again: strings of the last ones are kept, without which a megabyte of \u201c takes half as long again.
     let hash = 0
     for (let i = first; i < last; i++) hash = Math.imul(hash ^ units[i]!, 0x9e3779b1)
     const slot = this.#recent[(hash >>> 24) % ENTRIES]!
