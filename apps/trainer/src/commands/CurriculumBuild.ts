@@ -22,7 +22,7 @@ import { CommandError } from "../CommandError.ts"
 import { Json } from "../Flags.ts"
 import { fetchModel, modelDirectory } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
-import { words } from "../Units.ts"
+import { words } from "../PrintUnits.ts"
 
 const writers = ["templates", "endpoint", "policy"] as const
 

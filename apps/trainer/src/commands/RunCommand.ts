@@ -13,9 +13,10 @@ import { configFlags, Json, sourceOf } from "../Flags.ts"
 import { machineSpeed } from "../MachineSpeed.ts"
 import { embeddedConfig, fetchModel, modelDirectory, readModelSize } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
+import { printUnits, unitsJson } from "../PrintUnits.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { rewardBase } from "../SoftModel.ts"
-import { assumedPromptTokens, type Assumptions, type ModelSize, printUnits, type Units, unitsJson } from "../Units.ts"
+import { assumedPromptTokens, type Assumptions, type ModelSize, type Units } from "../Units.ts"
 
 /** What a run has come to: `summary` is written to summary.json and printed under --json, `text` is for a person. */
 export interface RunResult {
