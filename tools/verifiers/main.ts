@@ -1,6 +1,6 @@
 // Times the verifiers against the original Python checkers on the same responses, in turn, in one go, by CPU time; then every
 // verifier on hostile text of a megabyte:
-//   npm run bench:verifiers [-- --passes 5] [--out benchmarks] [--only python|hostile]
+//   npm run bench:verifiers [-- --passes 15] [--out benchmarks] [--only python|hostile]
 // IFRL_DATA_DIR names the benchmark data (npm run data), IFRL_PYTHON the Python that has tools/verifiers/requirements.txt.
 import { prepare, VerifierError, verifiers, verify, verifyLoose } from "@ifrl/verifiers"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -15,7 +15,7 @@ import { readWork, type WorkRow } from "./Work.ts"
 
 const { values: flags } = parseArgs({
   options: {
-    passes: { type: "string", default: "5" },
+    passes: { type: "string", default: "15" },
     out: { type: "string", default: "benchmarks" },
     only: { type: "string" }
   }
