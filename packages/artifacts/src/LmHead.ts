@@ -6,6 +6,13 @@ import type { Graph, Value } from "@ifrl/onnx"
 import { Accumulated, customGradient } from "./CustomGradient.ts"
 import { Emit, wideType } from "./Emit.ts"
 import { blockLoop, type LoopBody, padBlock } from "./Loop.ts"
+import { once } from "./Rule.ts"
+
+/** Log-probabilities of the labels and entropies, in nats. */
+export interface TokenValues {
+  readonly logProbs: Value
+  readonly entropy: Value
+}
 
 export interface LmHead {
   /** [N, D] */
@@ -48,8 +55,8 @@ export interface Chunk {
   /** Log-probabilities over the vocabulary and probabilities, [c, V]. */
   readonly logP: Value
   readonly p: Value
-  /** Sum of p log p, [c, 1]. */
-  readonly negativeEntropy: Value
+  /** Sum of p log p, [c, 1]; emitted where it is asked for. */
+  readonly negativeEntropy: () => Value
 }
 
 export const chunkOf = ({ end, g, start }: LoopBody, { hidden, labels, weight }: LmHead): Chunk => {
@@ -61,21 +68,18 @@ export const chunkOf = ({ end, g, start }: LoopBody, { hidden, labels, weight }:
     label: g.unsqueeze(g.slice(labels, start, end, 0), [1]),
     logP,
     p,
-    negativeEntropy: g.sum(g.mul(p, logP), [1], true)
+    negativeEntropy: once(() => g.sum(g.mul(p, logP), [1], true))
   }
 }
 
 /** A chunk's log-probabilities of the labels and its entropies, [c] each. */
-export const perTokenOf = (g: Emit, { label, logP, negativeEntropy }: Chunk): { readonly logProbs: Value; readonly entropy: Value } => ({
+export const perTokenOf = (g: Emit, { label, logP, negativeEntropy }: Chunk): TokenValues => ({
   logProbs: g.reshape(g.op("GatherElements", [logP, label], { axis: 1 }), [-1]),
-  entropy: g.reshape(g.neg(negativeEntropy), [-1])
+  entropy: g.reshape(g.neg(negativeEntropy()), [-1])
 })
 
-/** The loss's slopes along a chunk's log-probabilities and entropies, [c]; undefined where it has none. */
-export interface Slopes {
-  readonly logProbs: Value | undefined
-  readonly entropy: Value | undefined
-}
+/** The loss's slopes along a chunk's values, [c]; undefined where it has none. */
+export type Slopes = { readonly [K in keyof TokenValues]: Value | undefined }
 
 /**
  * Gradients of a chunk: dlogits = dlogProb (onehot - p) - dentropy p (log p + H). The hidden states' is padded to a full
@@ -90,7 +94,7 @@ export const chunkGradients = (
 ): { readonly dHidden: ReadonlyArray<Value>; readonly dWeight: ReadonlyArray<Value> } => {
   const { g } = body
   const [dLogProb, dEntropy] = [slopes.logProbs, slopes.entropy].map((slope) => slope && g.unsqueeze(slope, [1]))
-  const spread = dEntropy && g.mul(g.sub(logP, negativeEntropy), dEntropy)
+  const spread = dEntropy && g.mul(g.sub(logP, negativeEntropy()), dEntropy)
   const slope = spread === undefined ? dLogProb! : dLogProb === undefined ? spread : g.add(spread, dLogProb)
   const smooth = g.mul(p, g.neg(slope))
   const dWide = dLogProb === undefined
@@ -115,7 +119,7 @@ export const emptyVector = (graph: Graph, { hidden }: LmHead): Value => graph.co
  * Log-probabilities of the labels and entropies of the predicted distributions (in nats, temperature 1), both [N] in float32 or
  * wider. The weight's gradient is accumulated over chunks as the Loop's state, which starts from the gradient buffer where there is one.
  */
-export const lmHeadLogProbs = (graph: Graph, lmHead: LmHead): { readonly logProbs: Value; readonly entropy: Value } => {
+export const lmHeadLogProbs = (graph: Graph, lmHead: LmHead): TokenValues => {
   const head = chunked(lmHead)
   const { chunk, hidden, weight } = head
   const [logProbs, entropy] = customGradient(

@@ -9,14 +9,8 @@ import { artifactError } from "./ArtifactError.ts"
 import { Accumulated, customGradient } from "./CustomGradient.ts"
 import { differentiate } from "./Differentiate.ts"
 import { Emit } from "./Emit.ts"
-import { chunked, chunkGradients, chunkOf, emptyVector, type LmHead, perTokenOf, unchunk } from "./LmHead.ts"
+import { chunked, chunkGradients, chunkOf, emptyVector, type LmHead, perTokenOf, type TokenValues, unchunk } from "./LmHead.ts"
 import { blockLoop } from "./Loop.ts"
-
-/** Log-probabilities of the labels and entropies, in nats. */
-export interface TokenValues {
-  readonly logProbs: Value
-  readonly entropy: Value
-}
 
 /** Scalars that add over tokens. */
 export interface Totals {

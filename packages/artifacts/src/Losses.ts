@@ -5,7 +5,7 @@
 import type { Graph, Shape, Value } from "@ifrl/onnx"
 import { artifactError } from "./ArtifactError.ts"
 import { Emit } from "./Emit.ts"
-import { lmHeadLogProbs } from "./LmHead.ts"
+import { lmHeadLogProbs, type TokenValues } from "./LmHead.ts"
 import { lmHeadLoss, type LmHeadLoss } from "./LmHeadLoss.ts"
 import { activeOf, isPerToken, objectiveOf, policyInputs, type PolicySpec } from "./PolicyObjective.ts"
 import type { TrainableGraph } from "./TrainableGraph.ts"
@@ -80,7 +80,7 @@ const tokenLoss = (site: LossSite, { fields, name, objective, perToken, temperat
     labels: g.reshape(token, [-1])
   }
   const grids = (of: (value: Value) => Value) => Object.fromEntries(fields.map((field) => [field, of(inputs[field]!)]))
-  const outputs = ({ entropy, logProbs }: { readonly logProbs: Value; readonly entropy: Value }) => ({
+  const outputs = ({ entropy, logProbs }: TokenValues) => ({
     log_probs: g.like(logProbs, token),
     entropy: g.like(entropy, token)
   })
