@@ -2,7 +2,7 @@
 // training with the reward model beside it. ONNX Runtime's arena belongs to the process and gives nothing back, so a phase
 // also has what an earlier one took for its runs and it does not need itself.
 import { type DecoderConfig, loraShape, parameterCount } from "@ifrl/models"
-import { checkMemory, memoryEstimate, type MemoryPlan } from "@ifrl/train"
+import { checkMemory, memoryEstimate, type MemoryPlan, memoryShortage } from "@ifrl/train"
 import { Effect, Result } from "effect"
 import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
@@ -157,20 +157,11 @@ export const trainPhases = (config: Config, sizes: RunSizes): ReadonlyArray<Memo
 /** The phase that asks for most. */
 export const peakOf = (phases: ReadonlyArray<MemoryPhase>): MemoryPhase => phases.reduce((most, one) => (one.total > most.total ? one : most))
 
-const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
-
 /** Refuses a run one of whose phases can't fit into train.memoryGB, or else into what the system has available. */
 export const checkPhases = Effect.fnUntraced(function*({ train }: Config, phases: ReadonlyArray<MemoryPhase>) {
   const available = train.memoryGB > 0 ? train.memoryGB * 1e9 : process.availableMemory()
   const { name, parts, plan, remedy, total } = peakOf(phases)
   if (total <= available) return
   if (plan !== undefined) return yield* checkMemory(plan, available)
-  const largest = Object.entries(parts).filter(([, bytes]) => bytes > 0.02 * total).toSorted(([, a], [, b]) => b - a)
-  const parted = largest.map(([part, bytes]) => `${part} ${gigabytes(bytes)}`).join(", ")
-  return yield* new CommandError({
-    operation: "memory",
-    subject: name,
-    reason: `needs about ${gigabytes(total)} (${parted}) of ${gigabytes(available)} available`,
-    remedy
-  })
+  return yield* new CommandError({ operation: "memory", subject: name, reason: memoryShortage(parts, total, available), remedy })
 })

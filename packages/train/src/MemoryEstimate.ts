@@ -129,10 +129,12 @@ export const whatFits = (plan: MemoryPlan, limit: number): ReadonlyArray<Alterna
 
 const gigabytes = (value: number) => `${(value / 1e9).toFixed(1)} GB`
 
-/** The parts that matter, largest first: `weights 6.2 GB, ...`. */
-const partsOf = ({ total, ...parts }: MemoryEstimate) =>
-  Object.entries(parts).filter(([, value]) => value > 0.02 * total).toSorted(([, a], [, b]) => b - a)
-    .map(([name, value]) => `${name} ${gigabytes(value)}`).join(", ")
+/** Why something does not fit: the bytes that it needs, with the parts that matter, largest first, and those that there are. */
+export const memoryShortage = (parts: Readonly<Record<string, number>>, total: number, available: number): string => {
+  const named = Object.entries(parts).filter(([, value]) => value > 0.02 * total).toSorted(([, a], [, b]) => b - a)
+    .map(([name, value]) => `${name} ${gigabytes(value)}`)
+  return `needs about ${gigabytes(total)} (${named.join(", ")}) of ${gigabytes(available)} available`
+}
 
 /**
  * Refuses a plan that is estimated to need more than `limit` bytes, by default what the system says is available to this
@@ -143,13 +145,14 @@ export const checkMemory = (plan: MemoryPlan, limit?: number): Effect.Effect<Mem
     const available = limit ?? process.availableMemory()
     const estimate = memoryEstimate(plan)
     if (estimate.total <= available) return Effect.succeed(estimate)
+    const { total, ...parts } = estimate
     const fitting = whatFits(plan, available).map(({ change, estimate }) => `${change} (${gigabytes(estimate.total)})`)
     const trained = plan.lora === undefined ? "full fine-tuning" : `an adapter of rank ${plan.lora.rank}`
     return Effect.fail(
       new TrainError({
         operation: "memory",
         subject: `${trained} of ${(parameterCount(plan.config) / 1e6).toFixed(0)} M parameters on ${plan.rows} x ${plan.length} tokens`,
-        reason: `needs about ${gigabytes(estimate.total)} (${partsOf(estimate)}) of ${gigabytes(available)} available`,
+        reason: memoryShortage(parts, total, available),
         remedy: fitting.length > 0
           ? `what fits: ${fitting.join("; or ")}`
           : "no change of settings fits: take a smaller model or a machine with more memory"
