@@ -98,3 +98,12 @@ test.each(crashes)("a crash in %s of step %i: the resumed run ends byte-equal to
   expect(resumed.stdout.includes("goes on with the rollout that it had")).toBe(buffered)
   expect(await left(phase)).toEqual(await left("unbroken"))
 }, patience)
+
+test("Ctrl-C in an evaluation: the resumed run makes up for it, and ends byte-equal to the unbroken one", async () => {
+  const stopped = await runScript(folder, crashing, ["evaluation", "4", ...train("evaluation")])
+  expect(stopped.code).toBe(130)
+  expect((await readdir(at("runs/evaluation/checkpoints"))).toSorted().at(-1)).toBe("step-000004")
+  const resumed = await runScript(folder, binary, ["train", "--resume", "runs/evaluation"])
+  expect({ code: resumed.code, stderr: resumed.stderr }).toEqual({ code: 0, stderr: "" })
+  expect(await left("evaluation")).toEqual(await left("unbroken"))
+}, patience)

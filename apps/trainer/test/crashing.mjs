@@ -1,4 +1,4 @@
-// `ifrl train` that dies by SIGKILL in the middle of something: node crashing.mjs PHASE STEP ...flags of ifrl. Runs on the built
+// `ifrl train` that dies by SIGKILL, or gets Ctrl-C, in the middle of something: node crashing.mjs PHASE STEP ...flags of ifrl. Runs on the built
 // packages, as the command does, and composes the run with a layer that stands in a service's place.
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Rewards } from "@ifrl/reward"
@@ -10,11 +10,13 @@ import { Debug, Json, makeTrain } from "../dist/index.js"
 
 const [phase, number, ...args] = process.argv.slice(2)
 const step = Number(number)
-const die = Effect.andThen(Effect.sync(() => process.kill(process.pid, "SIGKILL")), Effect.never)
+const by = (signal) => Effect.andThen(Effect.sync(() => process.kill(process.pid, signal)), Effect.never)
+const die = by("SIGKILL")
 const over = (service, change) => Layer.effect(service, Effect.map(service, (own) => service.of({ ...own, ...change(own) })))
 
-/** Two updates a step. */
+/** Two updates a step, an evaluation every other step. */
 const updatesPerStep = 2
+const stepsPerEvaluation = 2
 
 const phases = {
   // While tokens of the step are being decoded.
@@ -40,6 +42,14 @@ const phases = {
     let calls = 0
     return {
       update: (options) => own.update(options).pipe(Effect.tap(() => ++calls === (step - 1) * updatesPerStep + 1 ? die : Effect.void))
+    }
+  }),
+  // Ctrl-C in the evaluation after the step; there is one before the first.
+  evaluation: over(Rollout, (own) => {
+    let calls = 0
+    return {
+      generate: (requests, options) =>
+        requests[0].key.step === 0 && ++calls === 1 + step / stepsPerEvaluation ? by("SIGINT") : own.generate(requests, options)
     }
   }),
   // When the checkpoint's files are written and their folder has not its name yet.

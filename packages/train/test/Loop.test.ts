@@ -56,6 +56,66 @@ describe("runLoop", () => {
     expect(Exit.isFailure(exit)).toBe(true)
     expect(state.weight).toBe(6)
     expect(h.checkpoints).toEqual([2, 3])
+    expect(h.records.map((r) => [r.step, r.weight])).toEqual([[1, 1], [2, 3], [3, 6]])
+  })
+
+  /** Runs `loop` and interrupts it as soon as `entered` is done. */
+  const interruptAt = <E>(entered: Deferred.Deferred<void>, loop: Effect.Effect<unknown, E>) =>
+    Effect.runPromise(Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(loop)
+      yield* Deferred.await(entered)
+      yield* Fiber.interrupt(fiber)
+    }))
+  const stuck = (entered: Deferred.Deferred<void>) => Effect.andThen(Deferred.succeed(entered, undefined), Effect.never)
+
+  test("an interruption during an evaluation: the resumed run evaluates and records that step, and goes on", async () => {
+    const entered = Deferred.makeUnsafe<void>()
+    const saved: Array<readonly [step: number, score: number | undefined, pending: MetricRecord | undefined]> = []
+    const evaluated = {
+      checkpointEvery: 0,
+      checkpoint: (...args: readonly [number, number | undefined, MetricRecord | undefined]) => Effect.sync(() => void saved.push(args)),
+      evaluateEvery: 2,
+      scoreOf: (evaluation: MetricRecord) => evaluation["eval/strict"]
+    }
+    const broken = harness({ ...evaluated, evaluate: () => stuck(entered) })
+    await interruptAt(entered, broken.loop)
+    expect(broken.records.map((r) => r.step)).toEqual([1])
+    const [step, score, pending] = saved.pop()!
+    expect([step, score, pending?.weight]).toEqual([2, undefined, 3])
+    const resumed = harness({ ...evaluated, evaluate: (at) => Effect.succeed({ "eval/strict": 1 / at }), completed: 2, pending })
+    await Effect.runPromise(resumed.loop)
+    expect(resumed.records.map((r) => [r.step, r["eval/strict"]])).toEqual([[2, 1 / 2], [3, undefined], [4, 1 / 4], [5, undefined]])
+    expect(resumed.records[0]!.weight).toBe(3)
+    expect(saved).toEqual([[2, 1 / 2, undefined], [5, undefined, undefined]])
+  })
+
+  test("an interruption while the last checkpoint is written has it written all the same", async () => {
+    const entered = Deferred.makeUnsafe<void>()
+    const tried: Array<number> = []
+    const h = harness({
+      checkpointEvery: 0,
+      checkpoint: (step) => tried.push(step) === 1 ? stuck(entered) : Effect.void
+    })
+    await interruptAt(entered, h.loop)
+    expect(tried).toEqual([5, 5])
+  })
+
+  test("a failure leaves a checkpoint of the last completed step, unless the update itself has failed", async () => {
+    const failure = new TrainError({ operation: "reward", subject: "step 4", reason: "too many failed", remedy: "look" })
+    const failing = (where: "prepare" | "update") => {
+      const checkpoints: Array<number> = []
+      const loop = runLoop({
+        completed: 0,
+        steps: 5,
+        prepare: (step) => where === "prepare" && step === 4 ? Effect.fail(failure) : Effect.void,
+        update: (step) => where === "update" && step === 4 ? Effect.fail(failure) : Effect.succeed({ step }),
+        checkpoint: (step) => Effect.sync(() => void checkpoints.push(step)),
+        checkpointEvery: 2
+      }).pipe(Effect.provide(Metrics.layerMemory([])))
+      return Effect.runPromise(Effect.map(Effect.flip(loop), (error) => ({ error, checkpoints })))
+    }
+    expect(await failing("prepare")).toEqual({ error: failure, checkpoints: [2, 3] })
+    expect(await failing("update")).toEqual({ error: failure, checkpoints: [2] })
   })
 
   test("stopAfter ends the run with a checkpoint and its reason", async () => {
@@ -83,7 +143,7 @@ describe("runLoop", () => {
       bestScore: 0.25
     })
     await Effect.runPromise(h.loop)
-    expect(scored).toEqual([[2, 0.3], [3, 0.2], [4, 0.5], [5, undefined]])
+    expect(scored).toEqual([[2, 0.3], [3, 0.2], [4, 0.5], [5, 0.5]])
     expect(h.records.map((r) => r["eval/strict"])).toEqual(scores)
     expect(h.records[2]).toHaveProperty(["timing_s/evaluate"])
     expect(h.records[2]).toHaveProperty(["timing_s/checkpoint"])

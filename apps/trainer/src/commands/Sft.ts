@@ -1,6 +1,6 @@
 // `ifrl sft`: supervised fine-tuning on conversations, of a model folder or of a new model with a tokenizer of its own.
 import { type ChatMessage, initializeModel, type Model, parseConfig, trainTokenizer } from "@ifrl/models"
-import { Checkpoints, Metrics, Policy, runLoop, sftUpdate, supervisedBatch, supervisedRow, type TrainError, validationLoss } from "@ifrl/train"
+import { Checkpoints, type MetricRecord, Metrics, Policy, runLoop, sftUpdate, supervisedBatch, supervisedRow, type TrainError, validationLoss } from "@ifrl/train"
 import { Clock, Effect, Layer } from "effect"
 import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
@@ -23,6 +23,10 @@ interface Example {
 interface SftState {
   readonly before: number
   readonly seconds: number
+  /** Losses of the evaluations so far. */
+  readonly validation?: ReadonlyArray<{ readonly step: number; readonly loss: number }>
+  /** Metrics of the last step, where it was cut off before its evaluation was over. */
+  readonly pending?: MetricRecord
 }
 
 /** Texts that the tokenizer of a new model learns its merges from. */
@@ -106,19 +110,21 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     const policy = yield* Policy
     if (latest !== undefined) yield* policy.restoreOptimizer(latest.directory)
     const completed = latest?.step ?? 0
-    yield* (yield* Metrics).rewind(completed)
+    yield* (yield* Metrics).rewind(saved?.pending === undefined ? completed : completed - 1)
     yield* display.begin("sft", steps, tuningColumns, completed)
     const before = saved?.before ?? (yield* validationLoss(validationRows, microBatch))
     const elapsed = Clock.currentTimeMillis.pipe(Effect.map((now) => (saved?.seconds ?? 0) + (now - began) / 1000))
-    const losses: Array<{ readonly step: number; readonly loss: number }> = []
+    const losses = [...saved?.validation ?? []]
     const loop = yield* runLoop({
       completed,
       steps,
       prepare: (step) => Effect.sync(() => supervisedBatch(options, step)),
       update: (step, batch) => sftUpdate(options, step, batch),
-      checkpoint: (step) =>
+      pending: saved?.pending,
+      checkpoint: (step, _, pending) =>
         elapsed.pipe(
-          Effect.flatMap((seconds) => checkpoints.save(step, { before, seconds } satisfies SftState, policy.save)),
+          Effect.map((seconds): SftState => ({ before, seconds, validation: losses, ...(pending !== undefined && { pending }) })),
+          Effect.flatMap((state) => checkpoints.save(step, state, policy.save)),
           Effect.asVoid
         ),
       checkpointEvery: config.checkpoint.every,

@@ -46,6 +46,8 @@ interface TrainState {
   readonly before: { readonly evaluation: Evaluation; readonly strict: ReadonlyArray<number> }
   readonly seconds: number
   readonly guards: GuardState
+  /** Metrics of the last step, where it was cut off before its evaluation was over. */
+  readonly pending?: MetricRecord
 }
 
 /** Services that a run is composed of. An application may give others in their places. */
@@ -191,7 +193,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     const policy = yield* Policy
     const checkpoints = yield* Checkpoints
     if (latest !== undefined) yield* policy.restoreOptimizer(latest.directory)
-    yield* (yield* Metrics).rewind(completed)
+    yield* (yield* Metrics).rewind(saved?.pending === undefined ? completed : completed - 1)
     yield* folder.rewindCompletions(completed)
 
     const measure = (label: string) =>
@@ -276,8 +278,12 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       steps: config.train.steps,
       prepare,
       update,
-      checkpoint: (step, score) =>
-        state.pipe(Effect.flatMap((s) => checkpoints.save(step, s, policy.save, score)), Effect.asVoid),
+      pending: saved?.pending,
+      checkpoint: (step, score, pending) =>
+        state.pipe(
+          Effect.flatMap((s) => checkpoints.save(step, { ...s, ...(pending !== undefined && { pending }) }, policy.save, score)),
+          Effect.asVoid
+        ),
       checkpointEvery: config.checkpoint.every,
       evaluateEvery: config.eval.every,
       evaluate: () => measure("held-out prompts").pipe(Effect.map(({ evaluation }) => evaluationMetrics(evaluation))),
