@@ -177,12 +177,13 @@ export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: Bu
   for (let from = resumed; from < units.length; from += size) {
     const chunk = units.slice(from, from + size)
     const { softByModel, softByTemplate, unsatisfied, whole } = yield* makeRows(config, taxonomy, chunk)
-    const kept = whole.filter((row) => !seen.has(row.id))
+    const isNew = ({ id }: PromptRow) => !seen.has(id) && seen.add(id)
+    // Variants of a seed can be the same row, also among those that are held out.
+    const kept = whole.filter(isNew)
     const heldOut = kept.filter(isHeldOut)
     const rows = kept
       .filter((row) => !isHeldOut(row))
-      .flatMap((row) => (config.levels ? decompose(row) : [row]))
-      .filter(({ id }) => !seen.has(id) && seen.add(id))
+      .flatMap((row) => (config.levels ? decompose(row).filter((level) => level === row || isNew(level)) : [row]))
     counts = {
       seeds: counts.seeds + chunk.filter((unit) => "seed" in unit).length,
       questions: counts.questions + chunk.filter((unit) => "question" in unit).length,
