@@ -149,7 +149,8 @@ type Progress = typeof Progress.Type
 
 /**
  * A build in a folder: begun anew, or taken up where the progress file says it was, with what was written after that
- * cut off. `finished` is the manifest of a build of the same fingerprint that has nothing left to do.
+ * cut off. `finished` is the manifest of a build of the same fingerprint that has nothing left to do and whose files are
+ * whole.
  */
 export const openBuild = Effect.fn("openBuild")(function* <C extends Record<string, number>>(
   folder: string,
@@ -196,7 +197,9 @@ export const openBuild = Effect.fn("openBuild")(function* <C extends Record<stri
     .pipe(Effect.flatMap(Schema.decodeUnknownEffect(Progress)), Effect.option, Effect.map(Option.getOrUndefined))
   const unfinished = yield* io(fs.exists(at(files.progress)))
   const manifest = (yield* io(fs.exists(at(files.manifest)))) ? yield* readManifest(folder) : undefined
-  if (manifest?.fingerprint === fingerprint) {
+  const same = manifest?.fingerprint === fingerprint
+  // One whose files are no longer what was built is built again.
+  if (same && (yield* checkCurriculum(folder).pipe(Effect.as(true), Effect.orElseSucceed(() => false)))) {
     yield* io(fs.remove(at(files.progress), { force: true }))
     return {
       finished: manifest,
@@ -207,7 +210,7 @@ export const openBuild = Effect.fn("openBuild")(function* <C extends Record<stri
       finish: () => Effect.succeed(manifest)
     }
   }
-  if (manifest !== undefined && !overwrite) return yield* refuse("a finished")
+  if (manifest !== undefined && !same && !overwrite) return yield* refuse("a finished")
   if (unfinished && saved?.fingerprint !== fingerprint && !overwrite) return yield* refuse("an unfinished")
 
   const sizeOf = (name: string) =>
@@ -216,6 +219,7 @@ export const openBuild = Effect.fn("openBuild")(function* <C extends Record<stri
       Effect.orElseSucceed(() => -1)
     )
   const usable =
+    !same &&
     saved?.fingerprint === fingerprint &&
     (yield* sizeOf(files.rows)) >= saved.rowsBytes &&
     (!heldOut || (yield* sizeOf(files.heldOut)) >= saved.heldOutBytes)
