@@ -134,11 +134,18 @@ const optionsOf = (record: Plain): ReadonlyArray<string> => {
   return Array.isArray(text) ? text.map(textOf) : Object.values(found).map(textOf)
 }
 
-/** The letter of a choice: as it is given, from its place in the list, or from the text of the option. */
+/**
+ * The letter of a choice: as it is given, from its place in the list, or from the text of the option. Undefined where it
+ * is none of the options, or where these are more than there are letters.
+ */
 const letterOf = (answer: unknown, options: ReadonlyArray<string>): string | undefined => {
-  if (typeof answer === "number") return letters[answer]
+  // A question that comes without a list has its options in its text.
+  const known = options.length === 0 ? letters : letters.slice(0, options.length)
+  if (options.length > letters.length) return undefined
+  if (typeof answer === "number" && known[answer] !== undefined) return known[answer]
   const text = textOf(answer)
-  if (/^\(?[A-J][).]?$/.test(text)) return text.replace(/[().]/g, "")
+  const letter = /^\(?([A-J])[).]?$/.exec(text)?.[1]
+  if (letter !== undefined && known.includes(letter)) return letter
   const at = options.indexOf(text)
   return at < 0 ? undefined : letters[at]
 }
@@ -166,7 +173,7 @@ export const readQuestions = (
       return new PromptError({
         path: where,
         problem: `the question has no ${choice ? "right option" : "answer"} that can be told`,
-        remedy: "give `answer`: a value, or the letter, place or text of an option"
+        remedy: "give `answer`: a value, or the letter, place or text of an option, of which there are at most ten"
       })
     }
     const listed = choices.map((text, i) => `${letters[i]}. ${text}`).join("\n")

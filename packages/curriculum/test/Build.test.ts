@@ -192,6 +192,28 @@ describe("a build", () => {
     })
   })
 
+  test("that is damaged is built again", async () => {
+    await built
+    const folder = newFolder()
+    cpSync(whole, folder, { recursive: true })
+    writeFileSync(join(folder, "rows.jsonl"), "")
+    expect((await run(build(folder))).resumed).toBe(0)
+    expect(contents(folder)).toEqual(contents(whole))
+  })
+
+  test("writes variants of a seed that are the same row once, held out or not", async () => {
+    const folder = newFolder()
+    const without = Object.keys(taxonomy).filter((id) => id !== "punctuation:no_comma")
+    const of = buildConfig({ seeds: [seeds], without, constraints: 1, perSeed: 8, heldOut: 0.5, maxSeeds: 20 })
+    const { manifest } = await run(build(folder, { chunk: 7 }, of))
+    const parts = await Promise.all((["rows", "heldOut"] as const).map((part) => run(loadCurriculum(folder, part))))
+    const rows = parts.flat()
+    // There are six ways to say it.
+    expect(rows.length).toBeLessThanOrEqual(6 * 20)
+    expect(new Set(rows.map(({ prompt }) => prompt)).size).toBe(rows.length)
+    expect(manifest.counts["repeated"]).toBe(8 * 20 - rows.length)
+  })
+
   const refusals: ReadonlyArray<readonly [string, object, RegExp]> = [
     ["no seeds", {}, /no seeds and no questions/],
     ["an unknown type", { seeds: [seeds], without: ["soft:nothing"] }, /no constraint type "soft:nothing"/],
@@ -202,6 +224,21 @@ describe("a build", () => {
       "a choice that is none of the options",
       { questions: [jsonl("q.jsonl", [{ question: "Which?", options: ["a", "b"], answer: "c" }])] },
       /right option/
+    ],
+    [
+      "a letter behind the last option",
+      { questions: [jsonl("q.jsonl", [{ question: "Which?", options: ["a", "b"], answer: "F" }])] },
+      /right option/
+    ],
+    [
+      "a place behind the last option",
+      { questions: [jsonl("q.jsonl", [{ question: "3 + 4?", options: [5, 6], answer: 7 }])] },
+      /right option/
+    ],
+    [
+      "more options than letters",
+      { questions: [jsonl("q.jsonl", [{ question: "Which?", options: [..."abcdefghijk"], answer: "a" }])] },
+      /at most ten/
     ]
   ]
   test.each(refusals)("is refused with %s", async (_, of, message) => {
