@@ -100,7 +100,11 @@ export interface Schedule {
 }
 
 /** Whether place `i` of a pass has a reasoning row, so that any stretch of prompts has its share of them. */
-const isReasoningPlace = (i: number, ratio: number): boolean => Math.floor((i + 1) * ratio) > Math.floor(i * ratio)
+const isReasoningPlace = (i: number, ratio: number): boolean => {
+  // 49 * (1 / 49) is less than 1 in floating point, and is meant.
+  const before = (places: number) => Math.floor(places * ratio + 1e-9)
+  return before(i + 1) > before(i)
+}
 
 /** The schedule of a dataset; fails when that has no rows to give. */
 export const makeSchedule = (

@@ -57,6 +57,19 @@ describe.each(names)("the %s schedule", (name) => {
   })
 })
 
+test("a pass has every row once, however many of them are reasoning rows", () => {
+  for (const [count, questions] of [[22, 15], [49, 1], [100, 29], [101, 7]] as const) {
+    const mixed = [
+      ...rowsOf([count - questions]),
+      ...Array.from({ length: questions }, (_, i) =>
+        reasoningRow({ id: "answer:math", question: `What is ${i} plus 1?`, answer: String(i + 1) })
+      )
+    ]
+    const taken = first(scheduleOf(config("shuffled"), mixed), count)
+    expect([count, new Set(taken).size, taken.filter(isReasoning).length]).toEqual([count, count, questions])
+  }
+})
+
 describe("orders", () => {
   const levelsOf = (config: ScheduleConfig, count: number) => first(scheduleOf(config), count).map((row) => row.level)
   const sorted = (xs: ReadonlyArray<number>) => xs.toSorted((a, b) => a - b)
