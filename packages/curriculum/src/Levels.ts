@@ -7,7 +7,7 @@ import { isReasoning } from "./Reasoning.ts"
 /**
  * Level `k` of a row, k in 0..n: its first `k` constraints. Level n is the row itself; the others carry its id as
  * `parent`. Level 0, the bare instruction, is nothing to train on: the paper's pairs use the response to it.
- * Throws a PromptError when the row's constraints have no texts of their own.
+ * Throws a PromptError when the row's constraints have no texts of their own, or its instruction none.
  */
 export const levelOf = (row: PromptRow, k: number): PromptRow => {
   const count = row.instruction_id_list.length
@@ -27,6 +27,13 @@ export const levelOf = (row: PromptRow, k: number): PromptRow => {
     })
   }
   const { answer, domain, id, instruction, source, subject } = row
+  if (instruction === row.prompt) {
+    throw new PromptError({
+      row: id,
+      problem: "the row's prompt is not told apart from its `instruction`, so its levels have no prompts",
+      remedy: "give the bare `instruction` beside the constraint texts, or use a schedule without levels"
+    })
+  }
   const constraints = constraintsOf(row).slice(0, k)
   return promptRow({ instruction, constraints, domain, subject, answer, source, parent: id })
 }

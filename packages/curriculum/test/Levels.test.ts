@@ -56,6 +56,13 @@ describe("decompose", () => {
     expect(levelOf(plain, 2)).toBe(plain)
     expect(() => decompose(plain)).toThrow(/row "7".*0 constraint texts.*`constraints`/)
   })
+
+  test("neither has a row whose prompt is not told apart from its instruction: it would have the constraints twice", () => {
+    const { instruction: _, ...rest } = row
+    const whole = Result.getOrThrow(decodePrompt(rest))
+    expect(levelOf(whole, 3)).toBe(whole)
+    expect(() => decompose(whole)).toThrow(/not told apart from its `instruction`/)
+  })
 })
 
 describe("statistics", () => {
