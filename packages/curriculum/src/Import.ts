@@ -8,7 +8,7 @@ import { decodePrompt, decodeRow } from "./Dataset.ts"
 import { files, isCurriculum, openBuild } from "./Folder.ts"
 import { decompose } from "./Levels.ts"
 import { PromptError } from "./PromptError.ts"
-import { isSoft, type PromptRow } from "./PromptRow.ts"
+import { contentId, isSoft, type PromptRow } from "./PromptRow.ts"
 import { isAnswer, isReasoning } from "./Reasoning.ts"
 
 const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
@@ -109,9 +109,16 @@ export interface ImportOptions {
   readonly overwrite?: boolean
 }
 
+/** An id that no row has yet: datasets often count their rows from 0. */
+const freeId = (id: string, taken: { readonly has: (id: string) => boolean }): string => {
+  let free = id
+  for (let n = 2; taken.has(free); n++) free = `${id}#${n}`
+  return free
+}
+
 /**
- * A curriculum folder with the rows of other datasets, each content once. Rows that cannot be read are refused with
- * their place.
+ * A curriculum folder with the rows of other datasets, each content once. A row whose id another has gets one with a
+ * number after "#". Rows that cannot be read are refused with their place.
  */
 export const importCurriculum = Effect.fn("importCurriculum")(function*(
   sources: ReadonlyArray<string>,
@@ -119,28 +126,50 @@ export const importCurriculum = Effect.fn("importCurriculum")(function*(
 ) {
   const path = yield* Path.Path
   const rows: Array<PromptRow> = []
-  const seen = new Set<string>()
+  const ids = new Set<string>()
+  /** The id of the row with a content. */
+  const known = new Map<string, string>()
   const counts = { records: 0, repeated: 0, faulty: 0, whole: 0 }
   const hash = createHash("sha256")
   for (const source of sources) {
     const { wrong } = options
+    /** What became of the ids of this source, and the places of rows that name their parents by them. */
+    const renamed = new Map<string, string>()
+    const children: Array<number> = []
+    const keep = (row: PromptRow) => {
+      const id = freeId(row.id, ids)
+      const kept = id === row.id ? row : { ...row, id }
+      ids.add(id)
+      known.set(contentId(row), id)
+      return kept
+    }
     yield* datasetRows(source, { cache: options.cache, strict: wrong === undefined }).pipe(
       Stream.runForEach((row) =>
         Effect.sync(() => {
           counts.records++
           hash.update(JSON.stringify(row))
-          const levelled = options.levels && row.level > 0 && row.constraints.length === row.level
-          if (seen.has(row.id)) counts.repeated++
-          else if (wrong?.(row) === true) counts.faulty++
+          const levelled =
+            options.levels && row.level > 0 && row.constraints.length === row.level && row.instruction !== row.prompt
+          const same = known.get(contentId(row))
+          if (same !== undefined) {
+            counts.repeated++
+            if (!renamed.has(row.id)) renamed.set(row.id, same)
+          } else if (wrong?.(row) === true) counts.faulty++
           else {
             if (!levelled && !isReasoning(row)) counts.whole++
-            const fresh = (levelled ? decompose(row) : [row]).filter(({ id }) => !seen.has(id))
-            for (const { id } of fresh) seen.add(id)
-            rows.push(...fresh)
+            const own = keep(row)
+            if (!renamed.has(row.id)) renamed.set(row.id, own.id)
+            const below = levelled ? decompose(own).filter((level) => level !== own) : []
+            rows.push(...below.filter((level) => !known.has(contentId(level))).map(keep), own)
+            if (own.parent !== undefined) children.push(rows.length - 1)
           }
         })
       )
     )
+    for (const at of children) {
+      const parent = rows[at]!.parent!
+      rows[at] = { ...rows[at]!, parent: renamed.get(parent) ?? parent }
+    }
   }
   if (rows.length === 0)
     return yield* new PromptError({
@@ -161,6 +190,7 @@ export const importCurriculum = Effect.fn("importCurriculum")(function*(
     overwrite: options.overwrite === true
   })
   if (build.finished !== undefined) return build.finished
-  yield* build.append({ rows, heldOut: [], done: rows.length, counts })
+  // All rows are written at once: an import that was cut off behind them has them already.
+  if (build.done === 0) yield* build.append({ rows, heldOut: [], done: rows.length, counts })
   return yield* build.finish({ config, sources: [] })
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { Effect, Stream } from "effect"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -294,6 +294,57 @@ describe("import", () => {
     ])
     expect(originals(rows).length).toBe(3)
     expect(await run(importCurriculum([source], { folder, cache: newFolder(), levels: true }))).toEqual(manifest)
+  })
+
+  const plain = (key: number, prompt: string) => ({
+    key,
+    prompt,
+    instruction_id_list: ["punctuation:no_comma"],
+    kwargs: [{}]
+  })
+
+  test("keeps rows of different datasets that have the same ids, and each content once whatever its ids", async () => {
+    const folder = newFolder()
+    const sources = [
+      jsonl("a.jsonl", [plain(0, "Name a tree."), plain(1, "Name a bird.")]),
+      jsonl("b.jsonl", [
+        plain(0, "Name a fish."),
+        plain(7, "Name a bird."),
+        { ...plain(8, "Name a fish."), parent: "0", instruction_id_list: [], kwargs: [] }
+      ])
+    ]
+    const { counts } = await run(importCurriculum(sources, { folder, cache: newFolder(), levels: true }))
+    expect(counts).toEqual({ records: 5, repeated: 1, faulty: 0, whole: 4 })
+    expect((await run(loadCurriculum(folder, "rows"))).map(({ id, parent, prompt }) => [id, prompt, parent])).toEqual([
+      ["0", "Name a tree.", undefined],
+      ["1", "Name a bird.", undefined],
+      ["0#2", "Name a fish.", undefined],
+      ["8", "Name a fish.", "0#2"]
+    ])
+  })
+
+  test("that was cut off between its rows and its manifest goes on to the same bytes", async () => {
+    const folder = newFolder()
+    const source = jsonl("a.jsonl", [plain(0, "Name a tree."), plain(1, "Name a bird.")])
+    const imported = importCurriculum([source], { folder, cache: newFolder(), levels: true })
+    const manifest = await run(imported)
+    const { counts, fingerprint } = manifest
+    const rowsBytes = statSync(join(folder, "rows.jsonl")).size
+    rmSync(join(folder, "curriculum.json"))
+    writeFileSync(
+      join(folder, "unfinished.json"),
+      JSON.stringify({ fingerprint, done: 2, rowsBytes, heldOutBytes: 0, counts })
+    )
+    expect(await run(imported)).toEqual(manifest)
+    expect((await run(loadCurriculum(folder, "rows"))).length).toBe(2)
+  })
+
+  test("makes no levels of a row whose prompt is not told apart from its instruction", async () => {
+    const folder = newFolder()
+    const texts = { prompt: "Name a tree. Use no commas.", constraints: ["Use no commas"] }
+    const source = jsonl("a.jsonl", [{ ...plain(0, ""), ...texts }])
+    const { counts, rows } = await run(importCurriculum([source], { folder, cache: newFolder(), levels: true }))
+    expect([counts["whole"], rows.rows]).toEqual([1, 1])
   })
 
   test("leaves out rows with faults when asked to, and refuses what nothing can check otherwise", async () => {
