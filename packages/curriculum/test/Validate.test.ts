@@ -99,6 +99,12 @@ describe("one dataset for each fault", () => {
     ["level", "a level whose parent is not there", [levelOf(good, 1)], /not there/],
     ["level", "a level that is no prefix", [good, { ...rowOf("tea", [twoBullets]), parent: good.id }], /not the first/],
     [
+      "level",
+      "a level that says the same and checks something else",
+      [good, { ...levelOf(good, 2), instruction_id_list: [noComma.id, "soft:audience"] }],
+      /not the first/
+    ],
+    [
       "conflict",
       "two that the benchmark's authors keep apart",
       one(
@@ -122,7 +128,8 @@ describe("one dataset for each fault", () => {
       "a row without texts",
       [{ prompt: "Write.", instruction_id_list: ["punctuation:no_comma"], kwargs: [{}] }],
       /no texts/
-    ]
+    ],
+    ["untold", "a row without a bare instruction", [{ ...good, instruction: good.prompt }], /no instruction apart/]
   ]
 
   test.each(datasets)("%s: %s", (kind, _, records, message) => {

@@ -5,7 +5,7 @@ import { Result } from "effect"
 import type { DataRecord } from "../data/Records.ts"
 import { constraintProblem, decodeRow } from "../Dataset.ts"
 import { importRecord } from "../Import.ts"
-import { isSoft, type PromptRow } from "../PromptRow.ts"
+import { contentId, isSoft, type PromptRow } from "../PromptRow.ts"
 import { isAnswer, isReasoning } from "../Reasoning.ts"
 import { keepsApart, type Taxonomy, taxonomy as ours } from "../types/index.ts"
 import { textFaults } from "./Parameters.ts"
@@ -23,7 +23,7 @@ export const faultKinds = {
   level: { fault: true, says: "a level is not made of the first constraints of its parent" },
   leak: { fault: true, says: "the prompt is also held out" },
   conflict: { fault: false, says: "the benchmark's authors, or the taxonomy, keep two of the constraints apart" },
-  untold: { fault: false, says: "constraints have no texts of their own, so the row has no levels" }
+  untold: { fault: false, says: "constraints, or the instruction, have no texts of their own, so the row has no levels" }
 } as const
 export type FaultKind = keyof typeof faultKinds
 
@@ -80,6 +80,8 @@ export const examineRow = (row: PromptRow, taxonomy: Taxonomy = ours): ReadonlyA
   }
   if (row.constraints.length < ids.length && !isReasoning(row))
     found.push({ kind: "untold", message: "the row gives no texts of constraints" })
+  else if (ids.length > 0 && row.instruction === row.prompt && !isReasoning(row))
+    found.push({ kind: "untold", message: "the row gives no instruction apart from its prompt" })
   for (const [index, text] of row.constraints.entries()) {
     const id = ids[index]!
     const own = usable[index] && !isSoft(id) && !isAnswer(id) ? textFaults(id, row.kwargs[index]!, text) : []
@@ -91,15 +93,27 @@ export const examineRow = (row: PromptRow, taxonomy: Taxonomy = ours): ReadonlyA
   return found
 }
 
-/** Parents may come after their levels, so levels are looked at when all rows are known. */
-interface Level {
-  readonly finding: Omit<Finding, "kind" | "message">
-  readonly parent: string
+/** A row's constraints as they are read, and as they are checked: one hash of id and kwargs for each. */
+interface Said {
   readonly texts: ReadonlyArray<string>
+  readonly checks: ReadonlyArray<string>
 }
 
-const isPrefix = (texts: ReadonlyArray<string>, of: ReadonlyArray<string>): boolean =>
-  texts.length < of.length && texts.every((text, index) => text === of[index])
+/** Parents may come after their levels, so levels are looked at when all rows are known. */
+interface Level extends Said {
+  readonly finding: Omit<Finding, "kind" | "message">
+  readonly parent: string
+}
+
+const saidBy = ({ constraints, instruction_id_list, kwargs }: PromptRow): Said => ({
+  texts: constraints,
+  checks: instruction_id_list.map((id, i) => contentId({ prompt: "", instruction_id_list: [id], kwargs: [kwargs[i]!] }))
+})
+
+const isPrefix = (level: Said, whole: Said): boolean =>
+  level.checks.length < whole.checks.length &&
+  level.checks.every((check, index) => check === whole.checks[index]) &&
+  level.texts.every((text, index) => text === whole.texts[index])
 
 /** A validation under way: rows are added one by one, so that a dataset need not fit in memory. */
 export const makeValidator = (
@@ -116,7 +130,7 @@ export const makeValidator = (
   const findings: Array<Finding> = []
   const prompts = new Map<string, string>()
   const ids = new Map<string, string>()
-  const parents = new Map<string, ReadonlyArray<string>>()
+  const parents = new Map<string, Said>()
   const levels: Array<Level> = []
   let rows = 0
   let faulty = 0
@@ -150,16 +164,16 @@ export const makeValidator = (
     prompts.set(row.prompt, where)
     ids.set(row.id, where)
     if (options.heldOut?.has(row.prompt)) found.push({ kind: "leak", message: "the prompt is also held out" })
-    if (row.parent === undefined) parents.set(row.id, row.constraints)
-    else levels.push({ finding: at, parent: row.parent, texts: row.constraints })
+    if (row.parent === undefined) parents.set(row.id, saidBy(row))
+    else levels.push({ finding: at, parent: row.parent, ...saidBy(row) })
     report(found.map((finding) => ({ ...finding, ...at })))
   }
 
   /** What has come to light. */
   const end = (): Validation => {
-    for (const { finding, parent, texts } of levels.splice(0)) {
+    for (const { finding, parent, ...level } of levels.splice(0)) {
       const whole = parents.get(parent)
-      if (whole === undefined || !isPrefix(texts, whole)) {
+      if (whole === undefined || !isPrefix(level, whole)) {
         const message =
           whole === undefined
             ? `its parent "${parent}" is not there`
