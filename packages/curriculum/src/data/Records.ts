@@ -24,10 +24,10 @@ const isPlain = (value: unknown): value is Plain => value !== null && typeof val
 const fault = (path: string, line: number | undefined, problem: string, remedy: string, cause?: unknown) =>
   new PromptError({ path, line, problem, remedy, cause })
 
-const parse = (path: string, line: number, text: string): Effect.Effect<unknown, PromptError> =>
+const parse = (path: string, line: number | undefined, text: string, remedy: string) =>
   Effect.try({
     try: (): unknown => JSON.parse(text),
-    catch: (cause) => fault(path, line, `not JSON: ${String(cause)}`, "write one JSON object a line", cause)
+    catch: (cause) => fault(path, line, `not JSON: ${String(cause)}`, remedy, cause)
   })
 
 const record = (path: string, line: number, value: unknown): Effect.Effect<DataRecord, PromptError> =>
@@ -47,7 +47,7 @@ const jsonLines = (path: string): Records =>
         Stream.zipWithIndex,
         Stream.filter(([text]) => text.trim() !== ""),
         Stream.mapEffect(([text, index]) =>
-          parse(path, index + 1, text).pipe(Effect.flatMap((value) => record(path, index + 1, value)))
+          parse(path, index + 1, text, "write one JSON object a line").pipe(Effect.flatMap((value) => record(path, index + 1, value)))
         )
       )
     )
@@ -64,7 +64,7 @@ const jsonArray = (path: string): Records =>
             fault(path, undefined, `cannot be read: ${cause.message}`, "check the path and its rights", cause)
           )
         )
-      const value = yield* parse(path, 1, text)
+      const value = yield* parse(path, undefined, text, "write one array of objects, or name a file of one object a line .jsonl")
       const items = Array.isArray(value) ? (value as ReadonlyArray<unknown>) : [value]
       return Stream.fromIterable(items).pipe(
         Stream.zipWithIndex,
