@@ -1,4 +1,4 @@
-import { expect } from "@jest/globals"
+import { expect, test } from "@jest/globals"
 import { prepare, VerifierError } from "../src/index.ts"
 import { readLines, reportParity, testWithData } from "./support/Data.ts"
 
@@ -41,4 +41,39 @@ testWithData([original], "COLLIE: every stored example satisfies its constraint"
   const instances = readInstances()
   expect(instances.size).toBe(2080)
   expect([...instances.values()].filter((instance) => satisfied(instance, instance.example) !== true)).toEqual([])
+})
+
+const count = { op: "count", count_target: null }
+const first = { op: "position", position: 0 }
+const identity = { op: "identity" }
+const atom = (
+  [input_level, target_level]: readonly [string | null, string | null],
+  transformation: object,
+  relation: string,
+  reduction: string | null = null,
+  reduction_value: number | null = null
+) => ({ input_level, target_level, transformation, relation, reduction, reduction_value })
+
+test.each([
+  // A text is the list of its characters where a reduction counts.
+  [atom([null, "word"], first, "==", "at least", 4), "a", "banana.", false],
+  [atom([null, "word"], first, "==", "exactly", 3), "a", "banana.", true],
+  [atom([null, null], identity, "==", "any"), ["b", "x"], "ba", true],
+  [atom([null, null], identity, "==", "any"), ["b", "x", "x"], "ba", false],
+  // Lists are ordered by the first items that differ, then by their lengths.
+  [atom(["word", null], identity, "<="), ["cat", ""], "cat", true],
+  [atom(["word", null], identity, "<"), ["dog"], "cat", false],
+  [atom(["word", null], identity, ">"), ["cat", "b"], "cat c", true],
+  [atom(["sentence", "word"], identity, "<", "all"), [["b", "a"], ["c", "d"]], "A b. C c.", true],
+  // What cannot be ordered, searched or taken apart raises, whatever else holds.
+  [atom(["word", null], identity, "<", "exactly", 0), 1, "cat", false],
+  [atom([null, "word"], count, "not in"), 1, "cat", false],
+  [atom(["paragraph", "word"], { op: "foreach", func: first }, "in", "any"), "a", "a\n\n!", false],
+  [atom(["paragraph", "word"], { op: "foreach", func: first }, "in", "any"), "a", "a\n\nb!", true],
+  [atom([null, "word"], { op: "foreach", func: { op: "foreach", func: count } }, "==", "at most", 9), 1, "", true],
+  [atom([null, null], { op: "foreach", func: { op: "foreach", func: count } }, "!=", "any"), 1, "ab", true],
+  [atom(["word", null], { op: "foreach", func: { op: "count", count_target: "a" } }, "in", "at most", 1), ["a"], "cat", false],
+  [{ logic: "all", constraints: [atom([null, "word"], count, "not in"), atom([null, "word"], count, "==")] }, [1, 1], "cat", false]
+])("COLLIE's language beyond its data: %j, %j", (constraint, targets, text, expected) => {
+  expect(satisfied({ id: "", constraint, targets, example: "" }, text)).toBe(expected)
 })

@@ -172,24 +172,30 @@ const wholeUnits = (level: CollieLevel, text: string): ReadonlyArray<string> => 
 
 const isList = (value: CollieValue): value is ReadonlyArray<CollieValue> => Array.isArray(value)
 
+/** Thrown inside this module only: the reference raises here. */
+class Raises extends Error {}
+
+/** A text stands for the list of its characters; a number and what is outside of the text are no list. */
+const itemsOf = (value: CollieValue): ReadonlyArray<CollieValue> => {
+  if (typeof value === "string") return Array.from(value)
+  if (!isList(value)) throw new Raises()
+  return value
+}
+
 const transform = (transformation: CollieTransformation, value: CollieValue): CollieValue => {
-  // A text stands for the list of its characters.
-  const size = (): number => typeof value === "string" ? length(value) : isList(value) ? value.length : 0
-  const items = (): ReadonlyArray<CollieValue> => typeof value === "string" ? Array.from(value) : isList(value) ? value : []
   switch (transformation.op) {
     case "identity":
       return value
     case "count":
-      return transformation.count_target === null
-        ? size()
-        : items().filter((item) => item === transformation.count_target).length
+      if (transformation.count_target !== null) return itemsOf(value).filter((item) => item === transformation.count_target).length
+      return typeof value === "string" ? length(value) : itemsOf(value).length
     case "position": {
-      const list = items()
+      const list = itemsOf(value)
       const at = (position: number): CollieValue => list.at(position) ?? null
       return typeof transformation.position === "number" ? at(transformation.position) : transformation.position.map(at)
     }
     case "foreach":
-      return items().map((item) => transform(transformation.func, item))
+      return itemsOf(value).map((item) => transform(transformation.func, item))
   }
 }
 
@@ -204,10 +210,14 @@ const normalize = (value: CollieValue): CollieValue => {
 const equal = (a: CollieValue, b: CollieValue): boolean =>
   isList(a) && isList(b) ? a.length === b.length && a.every((item, i) => equal(item, b[i]!)) : a === b
 
-/** -1, 0 or 1 by value or by code points; undefined for what Python cannot order. */
-const order = (a: CollieValue, b: CollieValue): number | undefined => {
+/** -1, 0 or 1 by value, by code points or, of lists, by the first items that differ. */
+const order = (a: CollieValue, b: CollieValue): number => {
   if (typeof a === "number" && typeof b === "number") return Math.sign(a - b)
-  if (typeof a !== "string" || typeof b !== "string") return undefined
+  if (isList(a) && isList(b)) {
+    const at = a.findIndex((item, i) => i >= b.length || !equal(item, b[i]!))
+    return at < 0 || at >= b.length ? Math.sign(a.length - b.length) : order(a[at]!, b[at]!)
+  }
+  if (typeof a !== "string" || typeof b !== "string") throw new Raises()
   const [x, y] = [Array.from(a), Array.from(b)]
   for (let i = 0; i < Math.min(x.length, y.length); i++) {
     if (x[i] !== y[i]) return x[i]!.codePointAt(0)! < y[i]!.codePointAt(0)! ? -1 : 1
@@ -216,10 +226,11 @@ const order = (a: CollieValue, b: CollieValue): number | undefined => {
 }
 
 /** Membership in a list or, in a text, as a part of it. */
-const holds = (whole: CollieValue, part: CollieValue): boolean =>
-  isList(whole)
-    ? whole.some((item) => equal(item, part))
-    : typeof whole === "string" && typeof part === "string" && whole.includes(part)
+const holds = (whole: CollieValue, part: CollieValue): boolean => {
+  if (isList(whole)) return whole.some((item) => equal(item, part))
+  if (typeof whole !== "string" || typeof part !== "string") throw new Raises()
+  return whole.includes(part)
+}
 
 const orderings: { readonly [R in "<" | ">" | "<=" | ">="]: (order: number) => boolean } = {
   "<": (order) => order < 0,
@@ -231,13 +242,15 @@ const orderings: { readonly [R in "<" | ">" | "<=" | ">="]: (order: number) => b
 /** `b` is a normalized target. */
 const relate = (relation: CollieRelation, actual: CollieValue, b: CollieValue): boolean => {
   const a = normalize(actual)
-  if (relation === "in") return isList(b) ? b.every((item) => holds(a, item)) : holds(a, b)
-  if (relation === "not in") return !(isList(b) ? b.some((item) => holds(a, item)) : holds(a, b))
+  if (relation === "in" || relation === "not in") {
+    // All of them are looked for, as one that is no text raises.
+    const found = (isList(b) ? b : [b]).map((item) => holds(a, item))
+    return relation === "in" ? !found.includes(false) : !found.includes(true)
+  }
   const single = isList(b) && b.length === 1 ? b[0]! : b
   if (relation === "==") return equal(a, single)
   if (relation === "!=") return !equal(a, single)
-  const ordered = order(a, single)
-  return ordered !== undefined && orderings[relation](ordered)
+  return orderings[relation](order(a, single))
 }
 
 interface Items {
@@ -253,36 +266,36 @@ const extract = ({ input_level, target_level, transformation }: CollieAtom, text
   return transform(transformation, target_level === null ? text : wholeUnits(target_level, text))
 }
 
-/** The same one by one, each computed when it is asked for; undefined when it is no list. */
-const itemsOf = (atom: CollieAtom, text: string): Items | undefined => {
+/** The items of the same one by one, each computed when it is asked for. */
+const extractItems = (atom: CollieAtom, text: string): Items => {
   const { input_level, target_level, transformation } = atom
   if (input_level !== null && transformation.op === "foreach") {
     const { at, size } = new Source(text).nested(input_level, target_level)
     return { size, at: (i) => transform(transformation.func, at(i)) }
   }
-  const value = extract(atom, text)
-  return isList(value) ? { size: value.length, at: (i) => value[i]! } : undefined
+  const items = itemsOf(extract(atom, text))
+  return { size: items.length, at: (i) => items[i]! }
 }
 
 const reduce = (atom: CollieAtom, text: string, target: CollieValue): boolean => {
   const { reduction, reduction_value, relation } = atom
   if (reduction === null) return relate(relation, extract(atom, text), normalize(target))
-  const items = itemsOf(atom, text)
-  if (items === undefined || (isList(target) && target.length !== items.size)) return false
+  const items = extractItems(atom, text)
+  if (isList(target) && target.length !== items.size) return false
   const wanted = reduction_value ?? 0
   const common = isList(target) ? null : normalize(target)
   let count = 0
   for (let i = 0; i < items.size; i++) {
     const holds = relate(relation, items.at(i), isList(target) ? normalize(target[i]!) : common)
+    // Another item that raises changes nothing here, but it does where one that holds is enough.
     if (reduction === "all" && !holds) return false
-    if (reduction === "any" && holds) return true
     if (holds) count++
   }
   switch (reduction) {
     case "all":
       return true
     case "any":
-      return false
+      return count > 0
     case "at least":
       return count >= wanted
     case "at most":
@@ -292,11 +305,20 @@ const reduce = (atom: CollieAtom, text: string, target: CollieValue): boolean =>
   }
 }
 
-/** Whether `text` satisfies the constraint. What the reference raises on is not satisfied. */
-export const satisfies = (constraint: CollieConstraint, targets: CollieValue, text: string): boolean => {
+const meets = (constraint: CollieConstraint, targets: CollieValue, text: string): boolean => {
   if (!("logic" in constraint)) return reduce(constraint, text, targets)
   // Both lists are walked together; what one has more than the other is left out, as in the reference.
-  return isList(targets) && constraint.constraints.every((part, i) => i >= targets.length || satisfies(part, targets[i]!, text))
+  return isList(targets) && constraint.constraints.every((part, i) => i >= targets.length || meets(part, targets[i]!, text))
+}
+
+/** Whether `text` satisfies the constraint. What the reference raises on is not satisfied. */
+export const satisfies = (constraint: CollieConstraint, targets: CollieValue, text: string): boolean => {
+  try {
+    return meets(constraint, targets, text)
+  } catch (error) {
+    if (error instanceof Raises) return false
+    throw error
+  }
 }
 
 // --------------------------------------------------------------------------------------------------------------- kwargs
