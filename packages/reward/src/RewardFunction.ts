@@ -38,7 +38,7 @@ type Judgement<A, R> = A | Promise<A> | Effect.Effect<A, unknown, R>
 const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 /** What the judge says, or its failure. A judge that will not be interrupted is left behind when its time is up. */
-const guarded = <A, R>(
+export const guarded = <A, R>(
   judge: () => Judgement<A, R>,
   timeout: Duration.Input | undefined,
   otherwise: (failure: Failed) => A
@@ -65,6 +65,13 @@ const guarded = <A, R>(
       ? timed(Effect.tryPromise({ try: () => Promise.resolve(result as PromiseLike<A>), catch: (cause) => cause }))
       : Effect.succeed(result as A)
   }))
+}
+
+/** As many outcomes as were asked for, or as many failures that say what came in their place. */
+export const listedOutcomes = (outcomes: ReadonlyArray<Outcome>, count: number, what: string): ReadonlyArray<Outcome> => {
+  if (Array.isArray(outcomes) && outcomes.length === count) return outcomes
+  const came = Array.isArray(outcomes) ? outcomes.length : "no list of"
+  return Array.from({ length: count }, () => failed(`${came} outcomes for ${count} ${what}`))
 }
 
 /** One part, or the failure that a weight or an outcome that is none makes of it. */
@@ -101,12 +108,7 @@ export const perBatch = <R = never>(
   score: (samples) =>
     guarded<ReadonlyArray<Outcome>, R>(() => judge(samples), options.timeout, (failure) => samples.map(() => failure)).pipe(
       Effect.map((outcomes) =>
-        samples.map((_, i) => {
-          const outcome = Array.isArray(outcomes) && outcomes.length === samples.length
-            ? outcomes[i]!
-            : failed(`${Array.isArray(outcomes) ? outcomes.length : "no list of"} outcomes for ${samples.length} samples`)
-          return [partOf(name, outcome, options.weight)]
-        })
+        listedOutcomes(outcomes, samples.length, "samples").map((outcome) => [partOf(name, outcome, options.weight)])
       )
     )
 })

@@ -1,10 +1,10 @@
 // Constraints as parts of a reward, hard ones one by one by their rules, soft ones of all samples in one phase.
 import { constraintsOf, isAnswer, isSoft } from "@ifrl/curriculum"
-import { Cause, Effect } from "effect"
+import { Effect } from "effect"
 import type { RewardPart } from "./Aggregation.ts"
 import { answerChecker } from "./AnswerReward.ts"
-import { decided, failed, notSatisfied, type Outcome, scored } from "./Outcome.ts"
-import { type ConstraintChecker, perConstraint, type RewardFunction, type RewardFunctionOptions, type RewardSample } from "./RewardFunction.ts"
+import { checkedOutcome, decided, failed, notSatisfied, type Outcome, scored } from "./Outcome.ts"
+import { type ConstraintChecker, guarded, listedOutcomes, perConstraint, type RewardFunction, type RewardFunctionOptions, type RewardSample } from "./RewardFunction.ts"
 import { RewardModel } from "./RewardModel.ts"
 
 /** A soft constraint of a sample. */
@@ -21,7 +21,7 @@ export type SoftJudge<R = never> = (requests: ReadonlyArray<SoftRequest>) => Eff
 
 /**
  * Constraints to parts, as `perConstraint` makes them; a kind without a judge has no part. Final answers of reasoning rows are
- * always judged.
+ * always judged. The timeout holds for the judgement of one hard constraint, and for the one call of the soft judge.
  */
 export const constraintRewards = <R = never, S = never>(
   judges: { readonly hard?: ConstraintChecker<R> | undefined; readonly soft?: SoftJudge<S> | undefined },
@@ -35,7 +35,7 @@ export const constraintRewards = <R = never, S = never>(
         isSoft(id) && judges.soft !== undefined ? [{ id, text, index, sample }] : []
       )
     )
-    const outcomes = requests.length === 0 ? [] : yield* inOnePhase(judges.soft!, requests)
+    const outcomes = requests.length === 0 ? [] : yield* inOnePhase(judges.soft!, requests, options)
     const soft = requests[Symbol.iterator]()
     const hard = yield* rules.score(samples.map((sample) => only(sample, isJudged)))
     let next = 0
@@ -61,26 +61,22 @@ const only = (sample: RewardSample, wanted: (id: string) => boolean): RewardSamp
 }
 
 /** A blank answer follows nothing, and a constraint without its text cannot be judged; the rest in one call. */
-const inOnePhase = <R>(judge: SoftJudge<R>, requests: ReadonlyArray<SoftRequest>): Effect.Effect<ReadonlyArray<Outcome>, never, R> => {
+const inOnePhase = <R>(
+  judge: SoftJudge<R>,
+  requests: ReadonlyArray<SoftRequest>,
+  { timeout }: Pick<RewardFunctionOptions, "timeout">
+): Effect.Effect<ReadonlyArray<Outcome>, never, R> => {
   const settled = ({ sample, text }: SoftRequest): Outcome | undefined =>
     sample.answer.trim() === "" ? notSatisfied : text === "" ? failed("the row gives no text of this constraint") : undefined
   const open = requests.filter((request) => settled(request) === undefined)
-  const failAll = (cause: Cause.Cause<unknown>) =>
-    Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.succeed(open.map(() => failed(reasonOf(cause))))
-  return (open.length === 0 ? Effect.succeed([]) : judge(open)).pipe(
-    Effect.catchCause(failAll),
+  const judged = guarded<ReadonlyArray<Outcome>, R>(() => judge(open), timeout, (failure) => open.map(() => failure))
+  return (open.length === 0 ? Effect.succeed([]) : judged).pipe(
     Effect.map((outcomes) => {
+      const listed = listedOutcomes(outcomes, open.length, "constraints")
       let next = 0
-      return requests.map((request) =>
-        settled(request) ?? (outcomes.length === open.length ? outcomes[next++]! : failed(`${outcomes.length} outcomes for ${open.length} constraints`))
-      )
+      return requests.map((request) => settled(request) ?? checkedOutcome(listed[next++]!))
     })
   )
-}
-
-const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
 }
 
 export interface RewardModelJudgeOptions {

@@ -8,7 +8,9 @@ export * from "./PairFilters.ts"
 export * from "./PairGeneration.ts"
 export * from "./Pairs.ts"
 export * from "./PredictServer.ts"
-export * from "./RewardFunction.ts"
+export {
+  type ConstraintChecker, perBatch, perConstraint, perSample, type RewardFunction, type RewardFunctionOptions, type RewardSample
+} from "./RewardFunction.ts"
 export * from "./RewardModel.ts"
 export * from "./RewardModelError.ts"
 export * from "./RewardModelTraining.ts"

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals"
 import { promptRow } from "@ifrl/curriculum"
 import { Effect } from "effect"
 import {
-  type ConstraintChecker, constraintRewards, decided, failed, RewardModel, rewardModelJudge, type RewardSample, scored, type SoftJudge, verifierChecker
+  type ConstraintChecker, constraintRewards, decided, failed, RewardModel, rewardModelJudge, type RewardSample, scored, type SoftJudge, softJudgeOf, verifierChecker
 } from "../src/index.ts"
 
 const row = promptRow({
@@ -56,6 +56,21 @@ describe("constraintRewards", () => {
       throw new Error("bug")
     }))).toEqual([failed("bug"), failed("bug")])
     expect(await reasons(() => Effect.succeed([scored(1)]))).toEqual([failed("1 outcomes for 2 constraints"), failed("1 outcomes for 2 constraints")])
+    expect(await reasons(() => Effect.succeed(undefined as never))).toEqual(Array(2).fill(failed("no list of outcomes for 2 constraints")))
+    expect(await reasons(() => {
+      throw new Error("bug")
+    })).toEqual([failed("bug"), failed("bug")])
+    // An untyped judge may say anything.
+    for (const value of [undefined, 0.5, { _tag: "Satisfied", score: NaN }, { _tag: "Satisfied", score: 2 }]) {
+      expect(await reasons(softJudgeOf(() => value as never))).toMatchObject([{ _tag: "Failed" }, { _tag: "Failed" }])
+    }
+  })
+
+  test("a judge that takes too long fails its parts", async () => {
+    const [late] = await Effect.runPromise(constraintRewards({ hard: verifierChecker, soft: () => Effect.never }, { timeout: "5 millis" }).score([sample("alas")]))
+    expect(late!.map(({ outcome }) => outcome)).toMatchObject([
+      { _tag: "Failed", kind: "timeout" }, decided(true), { _tag: "Failed", kind: "timeout" }
+    ])
   })
 
   test("the reward model's probability, or 0 and 1 from a half on", async () => {
