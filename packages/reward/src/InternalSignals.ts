@@ -18,7 +18,7 @@ export interface SelfConsistencyOptions {
 
 const boxOrLine = ({ answer }: RewardSample) => lastBoxed(answer) ?? finalLine(answer)
 
-const agree = (a: string, b: string): boolean => a === b || compareAnswers(a, b)._tag === "Equal"
+const agree = (a: string, b: string | undefined): boolean => a === b || b !== undefined && compareAnswers(a, b)._tag === "Equal"
 
 /**
  * Agreement of final answers within the samples of one prompt: the share of the others that give the same answer by value
@@ -35,7 +35,7 @@ export const selfConsistency = (options: SelfConsistencyOptions): RewardFunction
       if (answer === undefined) return abstained("the prompt asks for no final answer")
       const others = groups.get(row.id)!.filter((j) => j !== i)
       if (others.length === 0) return abstained("there is no other response to agree with")
-      const same = answer === "" ? 0 : others.filter((j) => agree(answer, answers[j]!)).length
+      const same = answer === "" ? 0 : others.filter((j) => agree(answer, answers[j])).length
       return scored(same / others.length)
     })
   }, { weight: options.weight })

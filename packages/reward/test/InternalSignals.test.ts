@@ -16,6 +16,12 @@ describe("selfConsistency", () => {
       scored(1 / 3), scored(1 / 3), scored(0), scored(0), abstained("the prompt asks for no final answer")
     ])
   })
+  test("a sample that it does not apply to agrees with nobody", async () => {
+    const signal = selfConsistency({ weight: 1, appliesTo: ({ answer }) => answer !== "I pass" })
+    expect(await outcomes(signal, ["2", "I pass", "2"].map((answer) => sample(sum, answer)))).toEqual([
+      scored(1 / 2), abstained("the prompt asks for no final answer"), scored(1 / 2)
+    ])
+  })
   test("needs somebody to agree with, and carries its weight", async () => {
     expect(await outcomes(selfConsistency({ weight: 1 }), [sample(sum, "2")])).toEqual([abstained("there is no other response to agree with")])
     const parts = await Effect.runPromise(selfConsistency({ weight: 0.25 }).score([sample(sum, "2"), sample(sum, "2")]))
