@@ -102,15 +102,19 @@ export const crossPairs = (pairs: ReadonlyArray<SoftPair>, share: number, seed: 
   for (const pair of pairs) byText.set(pair.constraint, [...byText.get(pair.constraint) ?? [], pair])
   const typeOf = (text: string) => byText.get(text)![0]!.type
   const others = new Map(Array.from(byText.keys(), (text) => {
-    const different = [...byText.keys()].filter((other) => other !== text)
+    // A row's later constraints are answered under its earlier ones: such an answer saw this one and may follow it.
+    const unseen = new Map(Array.from(byText, ([other, some]) =>
+      [other, other === text ? [] : some.filter(({ positive }) => !positive.prompt.includes(text))] as const
+    ))
+    const different = [...byText.keys()].filter((other) => unseen.get(other)!.length > 0)
     const sameType = different.filter((other) => typeOf(other) === typeOf(text))
-    return [text, farthest(text, sameType.length > 0 ? sameType : different)] as const
+    return [text, farthest(text, sameType.length > 0 ? sameType : different).map((other) => unseen.get(other)!)] as const
   }))
   return pairs.flatMap((pair) => {
     const draw = random(seed, "crossed", pair.id)
-    const texts = others.get(pair.constraint)!
-    if (!draw.chance(share) || texts.length === 0) return []
-    const { positive } = draw.pick(byText.get(draw.pick(texts))!)
+    const candidates = others.get(pair.constraint)!
+    if (!draw.chance(share) || candidates.length === 0) return []
+    const { positive } = draw.pick(draw.pick(candidates))
     return [{ ...pair, id: `${pair.id}/crossed`, kind: "crossed" as const, negative: positive }]
   })
 }

@@ -128,6 +128,22 @@ describe("pairs", () => {
     expect(crossPairs(pairs, 0, 0)).toEqual([])
   })
 
+  test("crossing takes no answer to a prompt that had the constraint", () => {
+    const audience = { type: "soft:audience", constraint: "Write for children" }
+    const under = (text: string, ...constraints: ReadonlyArray<string>) => ({
+      text, prompt: `Write about foxes. ${constraints.join(". ")}.`, sample: 0
+    })
+    const pairs = [
+      pair("a", "", "Foxes.", { positive: under("Alas.", "Use a sad tone") }),
+      pair("b", "", "Alas.", { ...audience, positive: under("Alas, kids.", "Use a sad tone", audience.constraint) })
+    ]
+    expect(crossPairs(pairs, 1, 0).map(({ constraint, negative }) => [constraint, negative.text])).toEqual([[audience.constraint, "Alas."]])
+    const other = pair("c", "", "Foxes.", { ...audience, row: "s", positive: under("Hello, kids.", audience.constraint) })
+    for (let seed = 0; seed < 10; seed++) {
+      expect(crossPairs([...pairs, other], 1, seed)[0]!.negative.text).toBe("Hello, kids.")
+    }
+  })
+
   test("crossing avoids the same constraint in other words", () => {
     const texts = ["Use a sad tone", "Sound sad", "Use a cheerful tone", "Sound cheerful"]
     const pairs = texts.map((constraint) => pair(constraint, `answers ${constraint}`, "Foxes.", { constraint }))
