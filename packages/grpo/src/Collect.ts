@@ -126,7 +126,7 @@ const advantagesOf = (
   if (advantage.rewards === "apart") {
     // Shaping is a reward of its own, of weight 1.
     const parts = groups.map((group, i) =>
-      placed(group.rewards.map((reward, g) => [...partsOf(reward), shaping[i * G + g]!]), i)
+      placed(group.rewards.map((reward, g) => [...partsOf(reward), reward.value === undefined ? undefined : shaping[i * G + g]!]), i)
     )
     const weights = groups.map((group) => [...group.rewards[0]!.parts.map((part) => part.weight), 1])
     return separateAdvantages(parts, weights, advantage)

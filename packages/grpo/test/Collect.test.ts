@@ -50,6 +50,33 @@ describe("collect", () => {
       })
     ))
 
+  test("an undecided response has no part in rewards that are normalised apart", () =>
+    run(
+      Effect.gen(function* () {
+        const model = yield* freshModel
+        const options = optionsFor(model, { objective: objectiveConfig({ advantage: { rewards: "apart" } }), promptsPerStep: 2 })
+        // The first response of each group is silent.
+        const rewards = Rewards.layer(
+          [
+            perSample("lopsided", ({ id }) => {
+              const place = Number(id.split("#")[1])
+              return place === 0 ? abstained("the first") : scored(place === 1 ? 1 : 0)
+            })
+          ],
+          () => true,
+          { aggregation: { name: "mean", scale: 1, formatGate: false }, errorBudget: 0 }
+        )
+        const { episodes } = yield* collect(options, 1).pipe(Effect.provide(Layer.merge(layersFor(model), rewards)))
+        const decided = episodes.filter(({ reward }) => reward.value !== undefined).map(({ advantage }) => advantage)
+        const undecided = episodes.filter(({ reward }) => reward.value === undefined).map(({ advantage }) => advantage)
+        expect(undecided).toEqual([0, 0])
+        const mean = decided.reduce((a, b) => a + b, 0) / decided.length
+        const squares = decided.reduce((sum, x) => sum + (x - mean) ** 2, 0)
+        expect(mean).toBeCloseTo(0, 6)
+        expect(squares / (decided.length - 1)).toBeCloseTo(1, 4)
+      })
+    ))
+
   test("takes a KL penalty off the reward where that is its place", () =>
     run(
       Effect.gen(function* () {
