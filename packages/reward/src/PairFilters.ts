@@ -146,6 +146,16 @@ export const preparePairs = (
 /** The part, from 0, that holds the pairs of a row: all of a row's pairs are together. */
 export const foldOf = (pair: SoftPair, folds: number, seed: number): number => random(seed, "fold", pair.row).int(folds)
 
+/**
+ * The fold of each pair, all of a row's pairs in one: rows are shuffled and dealt out, so that folds are even. Drawing
+ * them as `foldOf` does would follow the draw that put these rows into the training part, and leave folds empty.
+ */
+export const evenFolds = (pairs: ReadonlyArray<SoftPair>, folds: number, seed: number): ReadonlyArray<number> => {
+  const rows = random(seed, "even folds").shuffle([...new Set(pairs.map(({ row }) => row))])
+  const places = new Map(rows.map((row, place) => [row, place % folds]))
+  return pairs.map(({ row }) => places.get(row)!)
+}
+
 /** The pairs of which neither label has a probability below `minConfidence`. */
 export const dropDoubtful = (
   pairs: ReadonlyArray<SoftPair>,

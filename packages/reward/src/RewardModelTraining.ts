@@ -12,7 +12,7 @@ import { Effect, type FileSystem, Path, Schema } from "effect"
 import { createHash } from "node:crypto"
 import { classifierReport, fitTemperature, sigmoid } from "./Calibration.ts"
 import { classifierBatches, classLabels, type EncodedPair, marginsOf } from "./ClassifierBatch.ts"
-import { dropDoubtful, foldOf, type PairsConfig, type PairStep, preparePairs } from "./PairFilters.ts"
+import { dropDoubtful, evenFolds, foldOf, type PairsConfig, type PairStep, preparePairs } from "./PairFilters.ts"
 import { examplesOf, type LabelledPair, type SoftPair } from "./Pairs.ts"
 import type { RewardModelCard, RewardModelFolder } from "./RewardModel.ts"
 import { RewardModelError } from "./RewardModelError.ts"
@@ -263,9 +263,14 @@ const start = Effect.fnUntraced(function*(model: Model, config: RewardModelConfi
 const doubtful = Effect.fnUntraced(function*<E, R>(options: RewardTrainingOptions<E, R>, pairs: ReadonlyArray<SoftPair>) {
   const { config, pairsConfig: { folds, minConfidence, seed } } = options
   const scores: Array<{ positive: number; negative: number }> = []
+  const places = evenFolds(pairs, folds, seed)
   for (let fold = 0; fold < folds; fold++) {
-    const inside = pairs.map((pair) => foldOf(pair, folds, seed) === fold)
+    const inside = places.map((place) => place === fold)
     const left = pairs.filter((_, i) => inside[i])
+    if (left.length === 0) continue
+    if (left.length === pairs.length) {
+      return yield* refuse("pairs.minConfidence", "all training pairs are of one row, so none is left to train on beside it", "give more prompts with soft constraints, or set it to 0")
+    }
     const found = yield* Effect.scoped(Effect.gen(function*() {
       const { fitting } = yield* start(yield* options.base, config)
       yield* fit(fitting, pairs.filter((_, i) => !inside[i]), [], config, { onUpdate: options.onUpdate })

@@ -3,7 +3,7 @@ import { promptRow } from "@ifrl/curriculum"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import {
-  balanceLengths, crossPairs, dropDoubtful, dropSimilar, examplesOf, foldOf, pairAnswers, PairsConfig, planPairs, preparePairs, readPairs,
+  balanceLengths, crossPairs, dropDoubtful, dropSimilar, evenFolds, examplesOf, foldOf, pairAnswers, PairsConfig, planPairs, preparePairs, readPairs,
   similarity, type SoftPair, writePairs
 } from "../src/index.ts"
 
@@ -173,6 +173,19 @@ describe("pairs", () => {
     const pairs = [pair("a", "1", "2"), pair("b", "1", "2"), pair("c", "1", "2")]
     const scores = [{ positive: 0.9, negative: 0.1 }, { positive: 0.2, negative: 0.1 }, { positive: 0.9, negative: 0.8 }]
     expect(dropDoubtful(pairs, scores, 0.3).map(({ id }) => id)).toEqual(["a"])
+  })
+
+  test("folds are even, whichever rows are left of a split by the same seed", () => {
+    const pairs = Array.from({ length: 400 }, (_, i) => pair(String(i), "a", "b", { row: `row ${i >> 1}` }))
+    const training = pairs.filter((one) => foldOf(one, 10_000, 0) >= 5000)
+    // The draw of the split says nothing more of what it left.
+    expect(new Set(training.map((one) => foldOf(one, 2, 0)))).toEqual(new Set([1]))
+    const folds = evenFolds(training, 2, 0)
+    const sizes = [0, 1].map((fold) => folds.filter((one) => one === fold).length)
+    expect(Math.abs(sizes[0]! - sizes[1]!)).toBeLessThanOrEqual(2)
+    const byRow = new Map(training.map(({ row }, i) => [row, folds[i]]))
+    expect(training.every(({ row }, i) => byRow.get(row) === folds[i])).toBe(true)
+    expect(evenFolds(training, 2, 1)).not.toEqual(folds)
   })
 
   test("files keep pairs; a broken line is refused by number", async () => {
