@@ -16,6 +16,8 @@ export class RunFolder extends Context.Service<RunFolder, {
   readonly model: string
   /** Where a finished adapter is saved, besides the model that it is merged into. */
   readonly adapter: string
+  /** Write the config of a resumed run, once nothing refuses it: until then the folder keeps what the run was told before. */
+  readonly keepConfig: Effect.Effect<void, CommandError>
   /** Append records to completions.jsonl. */
   readonly appendCompletions: (records: ReadonlyArray<{ readonly step: number }>) => Effect.Effect<void, CommandError>
   /** Drop the records of steps after `step`, which a resumed run makes again. */
@@ -75,7 +77,8 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
     })
   }
   yield* fs.makeDirectory(path.join(directory, "checkpoints"), { recursive: true }).pipe(inFolder(directory))
-  yield* replaceJson(configFile, config)
+  const keepConfig = replaceJson(configFile, config).pipe(Effect.provideService(FileSystem.FileSystem, fs))
+  if (resume === undefined) yield* keepConfig
 
   const completions = path.join(directory, "completions.jsonl")
   return RunFolder.of({
@@ -84,6 +87,7 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
     checkpoints: path.join(directory, "checkpoints"),
     tensorBoard: path.join(directory, "tensorboard"),
     rollout: path.join(directory, "rollout.safetensors"),
+    keepConfig,
     appendCompletions: (records) =>
       fs.writeFileString(completions, records.map((record) => `${JSON.stringify(record)}\n`).join(""), { flag: "a" }).pipe(
         inFolder(completions)

@@ -43,6 +43,17 @@ describe("RunFolder", () => {
     await expect(within("a", RunFolder, join(folder, "a"))).resolves.toMatchObject({ directory: join(folder, "a") })
   })
 
+  test("a resumed run's config replaces the one before when it is told to, not before", async () => {
+    await within("a", RunFolder)
+    const resumed = { ...config("a"), train: { ...config("a").train, steps: 7 } }
+    const stepsThen = (effect: Effect.Effect<unknown, unknown, RunFolder>) =>
+      Effect.runPromise(
+        effect.pipe(Effect.provide(RunFolder.layer("train", resumed, join(folder, "a"))), Effect.provide(NodeServices.layer))
+      ).then(() => readFile(join(folder, "a/config.json"), "utf8")).then((text) => JSON.parse(text).train.steps)
+    expect(await stepsThen(RunFolder)).toBe(100)
+    expect(await stepsThen(Effect.flatMap(RunFolder, (run) => run.keepConfig))).toBe(7)
+  })
+
   test("names the place when it cannot be written", async () => {
     await writeFile(join(folder, "file"), "")
     await expect(within("file/a", RunFolder)).rejects.toThrow(/run folder: .*file\/a: .*; make the folder writable/)

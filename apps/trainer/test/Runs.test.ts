@@ -265,6 +265,21 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
     expect(stderr).toMatch(/^ifrl: config: model\/config\.json: unknown key/)
   })
 
+  const mistaken = [
+    ["another order of prompts", "unbroken", ["--steps", "9"], /resume: runs\/again: the prompts, or their order, are not.*\n {2}leave .*train\.steps/],
+    ["other held-out prompts", "unbroken", ["--set", "eval.prompts=4"], /held-out prompts: is 4, but the run was evaluated on 8/],
+    ["the run of another command", "tuned", ["--prompts", "train.jsonl"], /again\/checkpoints\/step-000020: is not a checkpoint of ifrl train/]
+  ] as const
+
+  test.each(mistaken)("resuming with %s leaves the run's config as it was", async (_, run, own, message) => {
+    await cp(at("runs", run), at("runs/again"), { recursive: true })
+    const { code, stderr } = await ifrl(["train", "--resume", "runs/again", ...own])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(message)
+    expect(await readFile(at("runs/again/config.json"), "utf8")).toBe(await readFile(at("runs", run, "config.json"), "utf8"))
+    await rm(at("runs/again"), { recursive: true })
+  })
+
   test("a conversation without an answer", async () => {
     await writeFile(at("mute.jsonl"), JSON.stringify({ messages: [{ role: "user", content: "hello" }] }))
     const { code, stderr } = await ifrl([

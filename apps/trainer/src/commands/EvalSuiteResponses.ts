@@ -84,6 +84,7 @@ export const respond = Effect.fnUntraced(function*(config: Config, records: Read
     })
   }
   const prompts = new Map(records.map((record) => [record.key, record.prompt]))
+  yield* folder.keepConfig
   yield* display.begin("eval", 1, [])
   yield* Effect.gen(function*() {
     const rollout = yield* Rollout

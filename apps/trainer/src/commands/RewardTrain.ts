@@ -19,6 +19,7 @@ const groups = 100
 const program = Effect.fnUntraced(function*(config: Config) {
   const folder = yield* RunFolder
   yield* checkRewardTraining(config)
+  yield* folder.keepConfig
   const summary = yield* ownSoftModel(config, yield* trainingPrompts(config), folder.directory)
   const agreement = config.data.prompts !== embedded ? undefined : yield* rewardModelAsJudge.pipe(
     Effect.flatMap((judge) => measureAgreement(writtenGroups(groups, config.pairs.without), judge)),

@@ -3,6 +3,7 @@
 import type { PromptError } from "@ifrl/curriculum"
 import type { ModelError } from "@ifrl/models"
 import { Runtime } from "@ifrl/runtime"
+import type { Checkpoint } from "@ifrl/train"
 import { Console, Effect, type FileSystem, Layer, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandError } from "../CommandError.ts"
@@ -46,6 +47,24 @@ export interface RunCommandOptions<E, R, W> {
 
 /** ONNX Runtime with the config's threads; 0 are as many as this process may use. */
 export const runtimeLayer = ({ model: { threads } }: Config) => Runtime.layer(threads === 0 ? {} : { threads })
+
+/** What a checkpoint says of the run of `command` that it belongs to; one of another command is refused. */
+export const stateOf = <S>(
+  command: string,
+  is: (state: unknown) => state is S,
+  checkpoint: Checkpoint | undefined
+): Effect.Effect<S | undefined, CommandError> => {
+  if (checkpoint === undefined) return Effect.undefined
+  const { directory, state } = checkpoint
+  return is(state) ? Effect.succeed(state) : Effect.fail(
+    new CommandError({
+      operation: "resume",
+      subject: directory,
+      reason: `is not a checkpoint of ifrl ${command}`,
+      remedy: "resume with the command that made the run"
+    })
+  )
+}
 
 const dryRun = Effect.fnUntraced(function*<W>(config: Config, { units: unitsOf, work: workOf }: Pick<RunCommandOptions<never, never, W>, "units" | "work">) {
   const model = yield* readModelSize(modelDirectory(config.model.path))
@@ -103,6 +122,7 @@ export const runHandler =
           Effect.onInterrupt(() => Console.error(`ifrl: go on with: ifrl ${name}${options.resumeWith ?? ""} --resume ${folder.directory}`))
         )
         yield* display.end
+        yield* folder.keepConfig
         yield* folder.writeSummary(result.summary)
         yield* printResult(result.summary, result.text)
       })

@@ -1,7 +1,7 @@
 // `ifrl sft`: supervised fine-tuning on conversations, of a model folder or of a new model with a tokenizer of its own.
 import { type ChatMessage, initializeModel, type Model, parseConfig, trainTokenizer } from "@ifrl/models"
 import { Checkpoints, type MetricRecord, Metrics, Policy, runLoop, sftUpdate, supervisedBatch, supervisedRow, type TrainError, validationLoss } from "@ifrl/train"
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Predicate } from "effect"
 import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
@@ -13,7 +13,7 @@ import { conversations } from "../Source.ts"
 import { trainingArtifacts } from "../TrainingArtifacts.ts"
 import { sftUnits } from "../Units.ts"
 import { tuningColumns } from "../View.ts"
-import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
+import { runCommand, type RunOptions, runtimeLayer, stateOf } from "./RunCommand.ts"
 
 interface Example {
   readonly id: string
@@ -28,6 +28,8 @@ interface SftState {
   /** Metrics of the last step, where it was cut off before its evaluation was over. */
   readonly pending?: MetricRecord
 }
+
+const isSftState = (state: unknown): state is SftState => Predicate.hasProperty(state, "before") && Predicate.isNumber(state.before)
 
 /** Texts that the tokenizer of a new model learns its merges from. */
 const tokenizerTexts = 5000
@@ -82,7 +84,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const checkpoints = yield* Checkpoints
   const began = yield* Clock.currentTimeMillis
   const latest = resumed ? yield* checkpoints.latest : undefined
-  const saved = latest?.state as SftState | undefined
+  const saved = yield* stateOf("sft", isSftState, latest)
   const { examples, validation } = yield* conversations(config)
   const trained: PolicyModel = config.model.fresh && latest === undefined
     ? { model: yield* newModel(config, examples), adapter: undefined }
@@ -111,6 +113,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     if (latest !== undefined) yield* policy.restoreOptimizer(latest.directory)
     const completed = latest?.step ?? 0
     yield* (yield* Metrics).rewind(saved?.pending === undefined ? completed : completed - 1)
+    yield* folder.keepConfig
     yield* display.begin("sft", steps, tuningColumns, completed)
     const before = saved?.before ?? (yield* validationLoss(validationRows, microBatch))
     const elapsed = Clock.currentTimeMillis.pipe(Effect.map((now) => (saved?.seconds ?? 0) + (now - began) / 1000))

@@ -1,6 +1,6 @@
 // `ifrl train`: GRPO on prompts with constraints, with an evaluation on held-out prompts before and after.
 import { bootstrapDifference } from "@ifrl/bench"
-import { Prompts } from "@ifrl/curriculum"
+import { type PromptError, Prompts } from "@ifrl/curriculum"
 import {
   collect,
   type Collected,
@@ -17,7 +17,7 @@ import { loadWeights } from "@ifrl/models"
 import type { Rewards } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
 import { Checkpoints, guard, guardStart, type GuardState, type MetricRecord, Metrics, Policy, runLoop, type Stop } from "@ifrl/train"
-import { Clock, Effect, FileSystem, Layer, type Path } from "effect"
+import { Clock, Effect, FileSystem, Layer, type Path, Predicate } from "effect"
 import { createHash } from "node:crypto"
 import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
@@ -38,7 +38,7 @@ import { policyLoss, trainingArtifacts } from "../TrainingArtifacts.ts"
 import { referencesOf, rewardsReadReference, trainUnits } from "../Units.ts"
 import { policyColumns } from "../View.ts"
 import { judgeSize, trainWork } from "../Workload.ts"
-import { runCommand, type RunOptions, runtimeLayer } from "./RunCommand.ts"
+import { runCommand, type RunOptions, runtimeLayer, stateOf } from "./RunCommand.ts"
 
 /** What a checkpoint keeps beside weights and optimizer. */
 interface TrainState {
@@ -49,6 +49,9 @@ interface TrainState {
   /** Metrics of the last step, where it was cut off before its evaluation was over. */
   readonly pending?: MetricRecord
 }
+
+const isTrainState = (state: unknown): state is TrainState =>
+  Predicate.hasProperty(state, "before") && Predicate.hasProperty(state.before, "strict")
 
 /** Services that a run is composed of. An application may give others in their places. */
 export type TrainServices = Policy | Rollout | Rewards | Prompts | Metrics | Checkpoints
@@ -76,6 +79,17 @@ const unfiltered = { topK: 0, topP: 1, minP: 0 } as const
 
 const refuse = (key: string, found: unknown, reason: string, remedy: string) =>
   Effect.fail(new CommandError({ operation: "config", subject: key, reason: `is ${String(found)}, ${reason}`, remedy }))
+
+/** A resumed run whose cursor does not belong to its prompts. */
+const otherPrompts = (directory: string, cause: PromptError) =>
+  new CommandError({
+    operation: "resume",
+    subject: directory,
+    reason: "the prompts, or their order, are not those of the run",
+    remedy: "leave data, curriculum, rollout.promptsPerStep and train.steps as they were; to go on for more steps, set train.steps and " +
+      "with it curriculum.span to the prompts of the run so far, which are its old train.steps times rollout.promptsPerStep",
+    cause
+  })
 
 /** What the schema cannot say: values that do not go together. */
 const checkTogether = Effect.fnUntraced(function*(config: Config) {
@@ -135,7 +149,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const fs = yield* FileSystem.FileSystem
   const began = yield* Clock.currentTimeMillis
   const latest = resumed ? yield* (yield* Checkpoints).latest : undefined
-  const saved = latest?.state as TrainState | undefined
+  const saved = yield* stateOf("train", isTrainState, latest)
   const trained = yield* loadPolicyModel(config, latest?.directory, {
     references: referencesOf(config),
     rows: Math.min(config.rollout.rows, config.rollout.promptsPerStep * config.rollout.groupSize),
@@ -154,6 +168,11 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
 
   const originals = yield* trainingPrompts(config)
   const heldOut = yield* heldOutPrompts(config, originals)
+  const evaluated = saved?.before.strict.length ?? heldOut.length
+  if (evaluated !== heldOut.length) {
+    const remedy = "resume with the data.heldOut and eval.prompts of the run"
+    yield* refuse("held-out prompts", heldOut.length, `but the run was evaluated on ${evaluated} before its first step`, remedy)
+  }
   const probe = yield* probePrompts(config)
   const rows = yield* scheduledPrompts(config, originals)
   const soft = config.reward.soft === "model" ? yield* softModelOf(config, originals, folder.directory, latest === undefined ? model : undefined) : undefined
@@ -182,7 +201,9 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     }),
     Rollout.layer({ model: rolloutModel(trained), rows: config.rollout.rows, maxLength }),
     rewardsLayer(config, { tokenizer: model.tokenizer, rewardModel: soft?.directory, referenceLogProbs: plausible }),
-    Prompts.layer(rows, schedule, kept?.cursor ?? saved?.cursor),
+    Prompts.layer(rows, schedule, kept?.cursor ?? saved?.cursor).pipe(
+      Layer.catch((error) => Layer.effect(Prompts, Effect.fail(saved === undefined ? error : otherPrompts(folder.directory, error))))
+    ),
     metricSinks(config, folder)
   )
   const layers = (overrides === undefined ? own : Layer.provideMerge(overrides, own)).pipe(
@@ -195,6 +216,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     if (latest !== undefined) yield* policy.restoreOptimizer(latest.directory)
     yield* (yield* Metrics).rewind(saved?.pending === undefined ? completed : completed - 1)
     yield* folder.rewindCompletions(completed)
+    yield* folder.keepConfig
 
     const measure = (label: string) =>
       evaluate(heldOut, encoder, config, (done, total) => display.activity(label, done, total), probe).pipe(
