@@ -39,8 +39,18 @@ export interface Condition<A> {
 const isRecord = (input: unknown): input is Readonly<Record<string, unknown>> =>
   typeof input === "object" && input !== null && !Array.isArray(input)
 
+/** As JSON, or by its kind where that cannot be: bigints, cycles, a `toJSON` of its own. */
+const json = (input: unknown): string => {
+  const kind = Array.isArray(input) ? "an array" : "an object"
+  try {
+    return JSON.stringify(input) ?? kind
+  } catch {
+    return kind
+  }
+}
+
 const show = (input: unknown): string => {
-  const text = typeof input === "string" || Array.isArray(input) || isRecord(input) ? JSON.stringify(input) : String(input)
+  const text = typeof input === "string" || Array.isArray(input) || isRecord(input) ? json(input) : String(input)
   return text.length > 60 ? `${text.slice(0, 60)}...` : text
 }
 

@@ -26,7 +26,8 @@ describe.each(ids)("%s", (id) => {
   })
   test("never throws on arguments of any kind, and a blank response follows nothing", () => {
     const names = Object.keys(verifiers[id]!.kwargs.fields)
-    const arguments_ = fc.oneof(fc.anything(), fc.record(Object.fromEntries(names.map((name) => [name, fc.anything()]))))
+    const anything = fc.anything({ withBigInt: true, withNullPrototype: true, withSparseArray: true })
+    const arguments_ = fc.oneof(anything, fc.record(Object.fromEntries(names.map((name) => [name, anything]))))
     fc.assert(
       fc.property(arguments_, (kwargs) => {
         const verdict = verify({ id, kwargs }, "Some text.")
@@ -57,6 +58,15 @@ test("an unknown id, and a response that is no text, are not decided", () => {
     fc.pre(typeof response !== "string")
     expect(verify({ id: "punctuation:no_comma" }, response as string)).toMatchObject({ _tag: "Undecided", reason: { kind: "InvalidResponse" } })
   }))
+})
+
+test("what JSON cannot write is named by its kind", () => {
+  const cycle: Array<unknown> = []
+  cycle.push(cycle)
+  for (const keywords of [cycle, [1n]]) {
+    expect(verify({ id: "keywords:existence", kwargs: { keywords } }, "text"))
+      .toMatchObject({ _tag: "Undecided", reason: { message: expect.stringContaining("got an array") } })
+  }
 })
 
 test("there are eight loose variants, those of the response as it is among them", () => {
