@@ -52,6 +52,7 @@ export interface ChatRequest {
 }
 
 export interface ChatReply {
+  /** Empty where the endpoint gives no content: a refusal, or a model that was cut off in its thought. */
   readonly text: string
   /** Why the reply ended, in the endpoint's words: "stop", "length". */
   readonly finish: string
@@ -90,7 +91,7 @@ class Passing extends Data.TaggedError("Passing")<{
 const Reply = Schema.Struct({
   choices: Schema.NonEmptyArray(
     Schema.Struct({
-      message: Schema.Struct({ content: Schema.String }),
+      message: Schema.Struct({ content: Schema.optionalKey(Schema.NullOr(Schema.String)) }),
       finish_reason: Schema.optionalKey(Schema.NullOr(Schema.String))
     })
   ),
@@ -186,10 +187,12 @@ const make = Effect.fnUntraced(function*(config: ChatEndpointConfig) {
   /** A reply that was stored; a file that a crash left unreadable is as good as none. */
   const lookUp = (file: string) =>
     fs.readFileString(file).pipe(Effect.flatMap(Schema.decodeUnknownEffect(Cached)), Effect.option)
+  let parts = 0
   const store = Effect.fnUntraced(function*(file: string, reply: ChatReply) {
     const { finish, text, tokens } = reply
     yield* fs.makeDirectory(path.dirname(file), { recursive: true })
-    const part = `${file}.${process.pid}.part`
+    // Equal requests can be under way at once.
+    const part = `${file}.${process.pid}.${parts++}.part`
     yield* fs.writeFileString(part, JSON.stringify({ text, finish, tokens }))
     yield* fs.rename(part, file)
   }, Effect.mapError(cacheFailed))
@@ -241,7 +244,7 @@ const make = Effect.fnUntraced(function*(config: ChatEndpointConfig) {
       Effect.mapError(passing(`not a chat completion: ${text.slice(0, 200)}`))
     )
     return {
-      text: choice.message.content,
+      text: choice.message.content ?? "",
       finish: choice.finish_reason ?? "stop",
       tokens: usage?.total_tokens ?? 0,
       cached: false

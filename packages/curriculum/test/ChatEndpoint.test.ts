@@ -127,6 +127,26 @@ describe("ChatEndpoint", () => {
     expect(server.calls.length).toBe(2)
   })
 
+  test("keeps replies to equal requests that are under way at once", async () => {
+    const cache = await temporary()
+    const server = await serve(
+      (call, response, request) => void setTimeout(() => reply("kept")(call, response, request), 20)
+    )
+    const said = await using({ url: server.url, cache, concurrency: 16 }, (e) =>
+      Effect.forEach(Array(16).fill(ask("a")), e.complete, { concurrency: "unbounded" })
+    )
+    expect(said.map(({ text }) => text)).toEqual(Array(16).fill("kept"))
+    const [folder] = await readdir(cache)
+    expect((await readdir(join(cache, folder!))).length).toBe(1)
+  })
+
+  test("takes a reply without content, as of a model that is cut off in its thought, for an empty one", async () => {
+    const silent = { choices: [{ message: { content: null, reasoning_content: "Well" }, finish_reason: "length" }] }
+    const server = await serve((_, response) => void response.end(JSON.stringify(silent)))
+    expect(await using({ url: server.url }, (e) => e.complete(ask("a")))).toMatchObject({ text: "", finish: "length" })
+    expect(server.calls.length).toBe(1)
+  })
+
   test("takes a cache file that a crash cut short for none", async () => {
     const cache = await temporary()
     const server = await serve(reply("kept"))
