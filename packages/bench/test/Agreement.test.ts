@@ -137,6 +137,7 @@ describe("judges that write", () => {
     expect(readVerdict("<think>No, it is not sad.</think>\n\nYes")).toBe(1)
     expect(readVerdict("Yes and then no")).toBe(0)
     expect(readVerdict("Yesterday I cannot know.")).toBe(0.5)
+    expect(readVerdict("<think>\nIt has no comma, so yes")).toBe(0.5)
   })
   test("the question holds the constraint and the response, and the instruction where there is one", () => {
     const pair = { constraint: "be sad", response: "Alas.", instruction: "Write." }

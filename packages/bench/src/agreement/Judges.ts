@@ -20,9 +20,10 @@ export const judgeQuestion = ({ constraint, instruction = "", response }: Reward
     "Does the response follow the constraint? Reply with one word, Yes or No."
   ].join("\n\n")
 
-/** The last yes or no after the thought: 1 or 0; a half where there is neither. */
+/** The last yes or no after the thought: 1 or 0; a half where there is neither, as in a thought that was cut off. */
 export const readVerdict = (reply: string): number => {
-  const words = (answerAfterThink(reply) ?? reply).toLowerCase().match(/\b(?:yes|no)\b/g)
+  const said = answerAfterThink(reply) ?? (/^\s*<think>/.test(reply) ? "" : reply)
+  const words = said.toLowerCase().match(/\b(?:yes|no)\b/g)
   const last = words?.at(-1)
   return last === undefined ? 0.5 : last === "yes" ? 1 : 0
 }
