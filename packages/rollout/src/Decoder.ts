@@ -72,7 +72,7 @@ const elementTypeOf = ({ parameters }: DecoderOptions) =>
       : Effect.succeed(known)
   })
 
-/** The bindings of a session: one for prompts, and one for running rows with the shape that it has at the moment. */
+/** The bindings of one projection: one for prompts, and one for running rows with the shape that it has at the moment. */
 interface Bound {
   readonly prefill: Binding
   readonly step: Binding
@@ -91,7 +91,7 @@ export class Decoder {
     top_p: Tensor.scalar("float32", 1),
     min_p: Tensor.scalar("float32", 0)
   }
-  readonly #step: ReturnType<typeof stepTensors>
+  readonly #step: StepTensors
   readonly #bound = new Map<Projection, Bound>()
 
   private constructor(options: DecoderOptions, type: typeof cacheTypes[number]) {
@@ -111,16 +111,16 @@ export class Decoder {
       const decoder = new Decoder(options, elementType)
       const both = rows >= columns.from && runtime.device === "cpu"
       const forms: ReadonlyArray<Projection> = both ? ["rows", "columns"] : ["rows"]
+      const sessionOf = (projection: Projection, single: boolean) => {
+        const graph = generateGraph(config, { elementType, lora, maxLength, projection, single })
+        const name = `${single ? "generate" : "prefill"} (${projection})`
+        return runtime.session(encodeModel(graph), { name, inline: true, ...options.session })
+      }
+      const onePrompt = ofPrompts(stepTensors(1, 1, 1))
       for (const projection of forms) {
-        const graph = generateGraph(config, { elementType, lora, maxLength, projection })
-        const session = yield* runtime.session(encodeModel(graph), {
-          name: `generate (${projection})`,
-          inline: true,
-          ...options.session
-        })
         decoder.#bound.set(projection, {
-          prefill: yield* decoder.#bind(session, decoder.prompts),
-          step: yield* decoder.#bind(session, decoder.cache),
+          prefill: yield* decoder.#bind(yield* sessionOf(projection, false), decoder.prompts, onePrompt),
+          step: yield* decoder.#bind(yield* sessionOf(projection, true), decoder.cache, decoder.#step.io(1)),
           rows: 1,
           capacity: 1
         })
@@ -135,11 +135,11 @@ export class Decoder {
   }
 
   /** Attaches everything to a session, for one row of one token. */
-  #bind(session: Session, cache: Cache) {
+  #bind(session: Session, cache: Cache, io: Io) {
     cache.capacity = 1
     return session.bind(merge(
       { inputs: { ...Object.fromEntries(this.options.parameters), ...this.#scalars } },
-      this.#step.io(1),
+      io,
       this.#caches(cache, 1)
     ))
   }
@@ -186,7 +186,7 @@ export class Decoder {
           run.last.data[row] = BigInt(Math.max(0, Math.min(prompt.length - 1 - from, T - 1)))
         })
         const { prefill } = this.#bindings(B * T)
-        yield* prefill.rebind(merge(run.io(B), caches))
+        yield* prefill.rebind(merge(ofPrompts(run), caches))
         yield* prefill.run
         // A prompt's first tokens come out of the run that holds its last token.
         prompts.forEach(({ length }, row) => {
@@ -243,6 +243,8 @@ const merge = (...parts: ReadonlyArray<Partial<Io>>): Io => ({
   outputs: Object.assign({}, ...parts.map((part) => part.outputs))
 })
 
+type StepTensors = ReturnType<typeof stepTensors>
+
 /** What a run of B rows, T tokens and G draws reads and writes, apart from parameters and caches. */
 const stepTensors = (B: number, T: number, G: number) => {
   const ids = Tensor.zeros("int64", [B, T])
@@ -257,7 +259,6 @@ const stepTensors = (B: number, T: number, G: number) => {
     inputs: {
       input_ids: ids.view([rows, T]),
       past_lengths: past.view([rows]),
-      last_token: last.view([rows]),
       uniforms: uniforms.view([rows, G, 2])
     },
     outputs: {
@@ -269,7 +270,10 @@ const stepTensors = (B: number, T: number, G: number) => {
   return { ids, past, last, uniforms, tokens, logProbs, samplingLogProbs, io }
 }
 
-const drawnOf = ({ logProbs, samplingLogProbs, tokens }: ReturnType<typeof stepTensors>): Drawn => ({
+/** With the token of each prompt that is sampled after: a step has but one. */
+const ofPrompts = ({ io, last }: StepTensors): Io => merge(io(last.size), { inputs: { last_token: last } })
+
+const drawnOf = ({ logProbs, samplingLogProbs, tokens }: StepTensors): Drawn => ({
   tokens: tokens.data,
   logProbs: logProbs.data,
   samplingLogProbs: samplingLogProbs.data

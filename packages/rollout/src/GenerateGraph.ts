@@ -1,7 +1,7 @@
 /**
  * The decode step, `generate_model.onnx`: T new tokens of B rows go in, keys and values go to their places in a cache,
  * and the token after one of the T comes out, sampled. T > 1 is the prefill of right-padded prompts (or of a slice of
- * long ones), T = 1 is decoding. Rows stand at positions of their own, so ragged batches need no padding mask: a
+ * long ones), T = 1 is decoding, for which there is a form with fewer nodes. Rows stand at positions of their own, so ragged batches need no padding mask: a
  * position sees the cache up to itself, and what padding wrote further on is overwritten before anything can see it.
  *
  * Past and present of a layer are meant to be one buffer, bound as input and as output: ScatterND then writes the new
@@ -22,6 +22,8 @@ export interface GenerateGraphOptions {
   readonly elementType?: "float32" | "float16" | "bfloat16"
   /** Default `rows`. */
   readonly projection?: Projection
+  /** The graph is for T = 1 alone: smaller, and without the input `last_token`. Default false. */
+  readonly single?: boolean
   /** See `SamplingOptions`. */
   readonly candidates?: number
   /** Adds adapters, whose tensors are further inputs. */
@@ -44,7 +46,7 @@ export const cacheNames = (layers: number): ReadonlyArray<{ readonly past: strin
  */
 export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptions): Graph => {
   const { headDim: E, heads: H, hiddenSize: D, kvHeads: K, layers: L, vocabSize: V } = config
-  const elementType = options.elementType ?? "float32"
+  const { elementType = "float32", single = false } = options
   const g = new Graph("generate")
   const { bias, features, fromRows, project, projectOn, toRows } = projections(g, options.projection ?? "rows")
   const ints = (...values: ReadonlyArray<number>) => g.constant("int64", values)
@@ -52,9 +54,9 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   const concat = (values: ReadonlyArray<Value>, axis = 0) => g.op("Concat", values, { axis })
   const cast = (x: Value, to: ElementType) => x.type === to ? x : g.op("Cast", [x], { to })
 
-  const ids = g.input("input_ids", "int64", ["B", "T"])
+  const ids = g.input("input_ids", "int64", ["B", single ? 1 : "T"])
   const pastLengths = g.input("past_lengths", "int64", ["B"])
-  const lastToken = g.input("last_token", "int64", ["B"])
+  const lastToken = single ? undefined : g.input("last_token", "int64", ["B"])
   const uniforms = g.input("uniforms", "float32", ["B", "G", 2])
   const [temperature, topK, topP, minP] = samplingScalars.map(({ name, type }) => g.input(name, type, []))
   const parameters = new Map(
@@ -71,39 +73,49 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     return projectOn(factors.b, low, y)
   }
 
-  // Positions [B, T], which are also where new entries go.
-  const [b, t] = [0, 1].map((axis) => g.op("Shape", [ids], { start: axis, end: axis + 1 })) as [Value, Value]
+  // Positions [B, T], which are also where new entries go. A dimension that is 0 in a shape for Reshape stays as it is.
   const range = (length: Value) =>
     g.op("Range", [g.constant("int64", 0), g.op("Squeeze", [length, ints(0)]), g.constant("int64", 1)])
-  const positions = g.op("Add", [g.op("Unsqueeze", [pastLengths, ints(1)]), range(t)])
+  const [b, t] = [0, 1].map((axis) => g.op("Shape", [ids], { start: axis, end: axis + 1 })) as [Value, Value]
+  const since = g.op("Unsqueeze", [pastLengths, ints(1)])
+  const positions = single ? since : g.op("Add", [since, range(t)])
   const caches = cacheNames(L).map(({ past }) => g.input(past, elementType, ["B", K, "S", E]))
-  const places = concat([b, t, ints(K, 1)])
+  const places = concat([b, ints(K), t, ints(1)])
   const slots = concat([
     g.op("Expand", [reshape(range(b), ints(-1, 1, 1, 1)), places]),
-    g.op("Expand", [g.constant("int64", Array.from({ length: K }, (_, k) => k), [1, 1, K, 1]), places]),
-    g.op("Expand", [g.op("Unsqueeze", [positions, ints(2, 3)]), places])
+    g.op("Expand", [g.constant("int64", Array.from({ length: K }, (_, k) => k), [1, K, 1, 1]), places]),
+    g.op("Expand", [g.op("Unsqueeze", [positions, ints(1, 3)]), places])
   ], 3)
   const group = H / K
-  const shapes = {
-    rotated: concat([b, t, ints((H + K) * E)]),
-    entries: concat([b, t, ints(K, E)]),
-    query: concat([b, t, ints(K, group, E)]),
-    queries: concat([b, ints(K, -1, E)]),
-    context: concat([b, ints(K, group), t, ints(E)])
-  }
-  /** What each position may see, [B, 1, 1, T, S]. S is read off what ScatterND wrote: a past has no other consumer. */
+  const all = H + 2 * K
+  const apartByToken = concat([b, ints(-1, all, E)])
+  /** Rows [B T, (H + 2K) E] as [B, H + 2K, T, E]: the same order of elements where T is 1. */
+  const byHead = (rows: Value) =>
+    single
+      ? reshape(rows, ints(-1, all, 1, E))
+      : g.op("Transpose", [reshape(rows, apartByToken)], { perm: [0, 2, 1, 3] })
+  /** [B, K, G T, E] as rows [B T, H E]. */
+  const byToken = (context: Value) =>
+    reshape(
+      single ? context : g.op("Transpose", [reshape(context, ints(0, H, -1, E))], { perm: [0, 2, 1, 3] }),
+      ints(-1, H * E)
+    )
+  /**
+   * What each position may see, [B, 1, 1, T, S], or [B, 1, 1, S] where T is 1. S is read off what ScatterND wrote: a past
+   * has no other consumer.
+   */
   const sight = (keys: Value, window: number | undefined) => {
     const capacity = g.op("Shape", [keys], { start: 2, end: 3 })
-    const [slots, own] = [range(capacity), g.op("Unsqueeze", [positions, ints(1, 2, 4)])]
+    const [slots, own] = [range(capacity), g.op("Unsqueeze", [positions, single ? ints(1, 2) : ints(1, 2, 4)])]
     const past = g.op("LessOrEqual", [slots, own])
     const visible = window === undefined
       ? past
       : g.op("And", [past, g.op("Greater", [slots, g.op("Sub", [own, ints(window)])])])
-    return {
-      mask: g.op("Where", [visible, g.constant("float32", 0), g.constant("float32", -1e30)]),
-      scores: concat([b, ints(K, group), t, capacity]),
-      flat: concat([b, ints(K, -1), capacity])
-    }
+    const mask = g.op("Where", [visible, g.constant("float32", 0), g.constant("float32", -1e30)])
+    /** Scores [B, K, G T, S] in a shape over which the mask broadcasts, and back. */
+    const apart = (scores: Value) => single ? scores : reshape(scores, concat([b, ints(K, group), t, capacity]))
+    const together = (scores: Value) => single ? scores : reshape(scores, concat([b, ints(K, -1), capacity]))
+    return { mask, apart, together }
   }
   const sights = new Map<number | undefined, ReturnType<typeof sight>>()
   const { cos, sin } = ropeValues(g, ropeTables(config, options.maxLength), elementType)
@@ -115,54 +127,47 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   const attend = (h: Value, l: number): Value => {
     const layer = `model.layers.${l}.self_attn`
     const window = windowOf(config, l)
-    const projected = (kind: string) => {
+    const projected = ["q", "k", "v"].map((kind) => {
       const name = `${layer}.${kind}_proj`
       const y = project(weight(`${name}.weight`), h, config.attentionBias ? bias(weight(`${name}.bias`)) : undefined)
       return adapted(name, () => h, y)
-    }
-    const query = projected("q")
-    const key = projected("k")
-    const value = toRows(projected("v"))
-    /** Query and key heads side by side, [B, T, (H + K) E]. */
-    const placed = reshape(
-      config.qkNorm === true
-        ? concat([["q", query, H] as const, ["k", key, K] as const].map(([kind, heads, count]) =>
-          reshape(normalize(reshape(toRows(heads), ints(-1, E)), weight(`${layer}.${kind}_norm.weight`)), ints(-1, count * E))
-        ), 1)
-        : toRows(concat([query, key], features)),
-      shapes.rotated
-    )
-    const rotated = isRotary(config, l)
-      ? g.op("RotaryEmbedding", [placed, positions, cos, sin], {}, { domain: "com.microsoft" })
-      : placed
-    const [queries, keys] = g.ops("Split", [rotated, ints(H * E, K * E)], 2, { axis: 2 })
-    const [allKeys, allValues] = [keys!, value].map((entries, i) =>
-      g.op("ScatterND", [caches[2 * l + i]!, slots, reshape(entries, shapes.entries)])) as [Value, Value]
+    })
+    const heads = g.ops("Split", [byHead(toRows(concat(projected, features))), ints(H, K, K)], 3, { axis: 1 })
+    const turned = ["q", "k"].map((kind, i) => {
+      const x = config.qkNorm === true ? normalize(heads[i]!, weight(`${layer}.${kind}_norm.weight`)) : heads[i]!
+      return isRotary(config, l) ? g.op("RotaryEmbedding", [x, positions, cos, sin], {}, { domain: "com.microsoft" }) : x
+    })
+    const [allKeys, allValues] = [turned[1]!, heads[2]!].map((entries, i) =>
+      g.op("ScatterND", [caches[2 * l + i]!, slots, entries])) as [Value, Value]
     presents.push(allKeys, allValues)
     const seen = sights.get(window) ?? sight(allKeys, window)
     sights.set(window, seen)
-    const grouped = g.op("Transpose", [reshape(queries!, shapes.query)], { perm: [0, 2, 3, 1, 4] })
-    const scores = g.op("FusedMatMul", [reshape(grouped, shapes.queries), allKeys], {
+    const scores = g.op("FusedMatMul", [reshape(turned[0]!, ints(0, K, -1, E)), allKeys], {
       transB: 1,
       alpha: float(E ** -0.5)
     })
-    const masked = g.op("Add", [cast(reshape(scores, seen.scores), "float32"), seen.mask])
-    const weights = reshape(cast(softmax(g, masked), elementType), seen.flat)
-    const context = g.op("Transpose", [reshape(g.op("MatMul", [weights, allValues]), shapes.context)], {
-      perm: [0, 3, 1, 2, 4]
-    })
-    return reshape(context, ints(-1, H * E))
+    const masked = g.op("Add", [cast(seen.apart(scores), "float32"), seen.mask])
+    const weights = seen.together(cast(softmax(g, masked), elementType))
+    return byToken(g.op("MatMul", [weights, allValues]))
   }
 
   /** An addend with the bias of a projection, where there is one. */
   const withBias = (x: Value, name: string, has: boolean | undefined) =>
     has === true ? g.op("Add", [x, bias(weight(`${name}.bias`))]) : x
 
+  /** Of rows [B T, width] those of the tokens `at` [B], [B, width]. */
+  const rowsAt = (at: Value, rows: Value, width: number) =>
+    g.op("GatherND", [reshape(rows, concat([b, ints(-1, width)])), g.op("Unsqueeze", [at, ints(1)])], { batch_dims: 1 })
+
   // The residual stream keeps the layout of the projections, so that adding to it is part of the product.
   let x = fromRows(reshape(g.op("Gather", [embedding, ids], { axis: 0 }), ints(-1, D)))
   for (let l = 0; l < L; l++) {
     const layer = `model.layers.${l}`
-    const attended = attend(normalize(toRows(x), weight(`${layer}.input_layernorm.weight`)), l)
+    const everywhere = attend(normalize(toRows(x), weight(`${layer}.input_layernorm.weight`)), l)
+    // Past the last layer's keys and values nothing reads what would become of the tokens that aren't sampled after.
+    const ends = l === L - 1 ? lastToken : undefined
+    const attended = ends === undefined ? everywhere : rowsAt(ends, everywhere, H * E)
+    if (ends !== undefined) x = fromRows(rowsAt(ends, toRows(x), D))
     const output = `${layer}.self_attn.o_proj`
     x = adapted(
       output,
@@ -188,9 +193,7 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
     )
   }
 
-  const rows = reshape(toRows(x), concat([b, t, ints(D)]))
-  const last = g.op("GatherND", [rows, g.op("Unsqueeze", [lastToken, ints(1)])], { batch_dims: 1 })
-  const hidden = normalize(last, weight("model.norm.weight"))
+  const hidden = normalize(toRows(x), weight("model.norm.weight"))
   const head = config.tiedEmbeddings ? embedding : weight("lm_head.weight")
   const logits = cast(toRows(project(head, hidden)), "float32")
   const sampled: Sampled = sample(g, {

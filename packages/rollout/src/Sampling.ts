@@ -66,6 +66,12 @@ const block = 128
 /** The tail that keeps `u * total` below `total` in float32 and float64: one unit in the last place of 1. */
 const belowOne: Partial<Record<ElementType, number>> = { float32: 1 - 2 ** -23, float64: 1 - 2 ** -52 }
 
+/** Masses in blocks of ids, [B, V / 128, 128], and their sums, [B, V / 128]. */
+interface Blocks {
+  readonly blocks: Value
+  readonly sums: Value
+}
+
 type Choice = readonly [tokens: Value, samplingLogProbs: Value]
 
 /** Shorthands over one graph. */
@@ -117,15 +123,15 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
   // A uniform of 0 would take the first id even where its mass is only what `massOf` leaves of it.
   const uniforms = g.op("Max", [inputs.uniforms, e.scalar("float32", 2 ** -25)])
 
-  /** Mass of each block of ids, [B, V / 128], and the ids' masses, [B, V / 128, 128]. */
-  const blocksOf = (g: Graph, mass: Value) => {
-    const e = emitter(g)
+  const blocksOf = (g: Graph, mass: Value): Blocks => {
     const blocks = g.op("Reshape", [mass, g.constant("int64", [0, -1, block])])
-    return { blocks, sums: e.sum(blocks, 2) }
+    return { blocks, sums: emitter(g).sum(blocks, 2) }
   }
-  const totalOf = (g: Graph, mass: Value) => emitter(g).sum(blocksOf(g, mass).sums, 1, 1)
+  const totalOf = (g: Graph, { sums }: Blocks) => emitter(g).sum(sums, 1, 1)
   const heated = (g: Graph, x: Value) => g.op("Mul", [x, inverse])
   const massOf = (g: Graph, x: Value) => g.op("Exp", [g.op("Max", [x, g.constant("float32", -negligible)])])
+  /** Of the logits as they are, which log-probabilities need whatever the temperature. */
+  const unheated = blocksOf(g, massOf(g, shifted))
 
   const greedy = (g: Graph): Choice => {
     const best = g.op("ArgMax", [logits], { axis: 1, keepdims: 1 })
@@ -134,11 +140,15 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
     return [g.op("Expand", [best, draws]), g.op("ConstantOfShape", [draws], { value: zero })]
   }
 
-  const unsorted = (withMinP: boolean) => (g: Graph): Choice => {
+  const heatedMass = (g: Graph) => massOf(g, heated(g, shifted))
+  const aboveMinP = (g: Graph) => {
+    const mass = heatedMass(g)
+    return g.op("Where", [g.op("Less", [mass, minP]), g.constant("float32", 0), mass])
+  }
+
+  const unsorted = (blocksIn: (g: Graph) => Blocks) => (g: Graph): Choice => {
     const e = emitter(g)
-    const mass = massOf(g, heated(g, shifted))
-    const kept = () => g.op("Where", [g.op("Less", [mass, minP]), e.scalar("float32", 0), mass])
-    const { blocks, sums } = blocksOf(g, withMinP ? kept() : mass)
+    const { blocks, sums } = blocksIn(g)
     const [first, second] = g.ops("Split", [uniforms, e.axes(1, 1)], 2, { axis: 2 })
     const u = (part: Value) => g.op("Squeeze", [part, e.axes(2)])
     const outer = g.op("CumSum", [sums, e.scalar("int64", 1)])
@@ -161,7 +171,7 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
     const logMass = e.cast(heated(g, values!), "float64")
     const mass = g.op("Exp", [logMass])
     const cumulative = g.op("CumSum", [mass, e.scalar("int64", 1)])
-    const all = e.cast(totalOf(g, massOf(g, heated(g, shifted))), "float64")
+    const all = e.cast(totalOf(g, blocksOf(g, heatedMass(g))), "float64")
     const limited = g.op("Greater", [topK, e.scalar("int64", 0)])
     const nucleus = g.op("Mul", [
       e.cast(topP, "float64"),
@@ -214,14 +224,19 @@ export const sample = (g: Graph, inputs: SamplingInputs, options: SamplingOption
         g.op("Greater", [topK, e.scalar("int64", 0)]),
         g.op("Less", [topP, e.scalar("float32", 1)])
       ])
-      const plain = (g: Graph) =>
-        emitter(g).branch(g.op("Greater", [minP, g.constant("float32", 0)]), unsorted(true), unsorted(false))
-      return e.branch(filters, filtered, plain)
+      const all = unsorted((g) => blocksOf(g, heatedMass(g)))
+      const above = unsorted((g) => blocksOf(g, aboveMinP(g)))
+      const drawn = (g: Graph) => {
+        const limited = g.op("Greater", [minP, g.constant("float32", 0)])
+        const asIs = g.op("And", [g.op("Equal", [temperature, g.constant("float32", 1)]), g.op("Not", [limited])])
+        return emitter(g).branch(asIs, unsorted(() => unheated), (g) => emitter(g).branch(limited, above, all))
+      }
+      return e.branch(filters, filtered, drawn)
     }
   )
   const logProbs = g.op("Sub", [
     g.op("GatherElements", [shifted, tokens], { axis: 1 }),
-    g.op("Log", [totalOf(g, massOf(g, shifted))])
+    g.op("Log", [totalOf(g, unheated)])
   ])
   return { tokens, logProbs, samplingLogProbs }
 }

@@ -21,5 +21,7 @@ test.each(Object.keys(familyCases))("40 greedy tokens and their log-probs are th
   expect(Array.from(completions[0]!.tokens)).toEqual(Array.from(expected["greedy.tokens"]!.as("int64").data, Number))
   const logProbs = expected["greedy.log_probs"]!.as("float32").data
   completions[0]!.logProbs.forEach((x, t) => expect(Math.abs(x - logProbs[t]!)).toBeLessThan(1e-4))
-  expect(nodesWithoutCudaKernel(generateGraph(config, { maxLength: 64, elementType: "bfloat16" }))).toEqual([])
+  for (const single of [false, true]) {
+    expect(nodesWithoutCudaKernel(generateGraph(config, { maxLength: 64, elementType: "bfloat16", single }))).toEqual([])
+  }
 })

@@ -17,12 +17,16 @@ const generate = (config: DecoderConfig, projection: Projection, options: {
   readonly slice?: number
   readonly capacity?: number
   readonly padId?: number
+  /** Decode with the graph for one token a row. */
+  readonly single?: boolean
 }) =>
   Effect.gen(function*() {
-    const { rows, slice = 100, steps } = options
+    const { rows, single = false, slice = 100, steps } = options
     const B = rows.length
     const S = options.capacity ?? 32
-    const session = yield* (yield* Runtime).session(encodeModel(generateGraph(config, { maxLength: 64, projection })))
+    const runtime = yield* Runtime
+    const [prefill, decode] = yield* Effect.forEach([false, true], (single) =>
+      runtime.session(encodeModel(generateGraph(config, { maxLength: 64, projection, single }))))
     const names = cacheNames(config.layers)
     const cache = names.map(() => Tensor.zeros("float32", [B, config.kvHeads, S, config.headDim]))
     for (const tensor of cache) tensor.data.fill(1e3)
@@ -38,12 +42,12 @@ const generate = (config: DecoderConfig, projection: Projection, options: {
     const presents = Object.fromEntries(names.map(({ present }, i) => [present, cache[i]!]))
     const tokens: Array<Array<number>> = rows.map(() => [])
     const logProbs: Array<Array<number>> = rows.map(() => [])
-    const feed = (ids: ReadonlyArray<ReadonlyArray<number>>, past: ReadonlyArray<number>, last: ReadonlyArray<number>) =>
-      session.run({
+    const feed = (ids: ReadonlyArray<ReadonlyArray<number>>, past: ReadonlyArray<number>, last?: ReadonlyArray<number>) =>
+      (last === undefined ? decode! : prefill!).run({
         ...fixed,
         input_ids: Tensor.from("int64", [B, ids[0]!.length], ids.flat()),
         past_lengths: Tensor.from("int64", [B], past),
-        last_token: Tensor.from("int64", [B], last)
+        ...(last !== undefined && { last_token: Tensor.from("int64", [B], last) })
       }, presents)
     const longest = Math.max(...rows.map((row) => row.length))
     const collect = (outputs: Record<string, Tensor>, row: number) => {
@@ -60,7 +64,7 @@ const generate = (config: DecoderConfig, projection: Projection, options: {
       })
     }
     for (let step = 0; step < steps; step++) {
-      const outputs = yield* feed(tokens.map((row) => [row.at(-1)!]), rows.map((row) => row.length + step), rows.map(() => 0))
+      const outputs = yield* feed(tokens.map((row) => [row.at(-1)!]), rows.map((row) => row.length + step), single ? undefined : rows.map(() => 0))
       rows.forEach((_, i) => collect(outputs, i))
     }
     return { tokens, logProbs }
@@ -74,9 +78,10 @@ const configs: Record<string, DecoderConfig> = {
 
 describe("generateGraph", () => {
   for (const [name, config] of Object.entries(configs)) {
-    for (const projection of ["rows", "columns"] as const) {
-      test(`greedy tokens and log-probs of ragged prompts are those of a float64 decoder: ${name}, ${projection}`, async () => {
-        const { logProbs, tokens } = await generate(config, projection, { rows: prompts, steps: 5 })
+    for (const [projection, single] of [["rows", false], ["rows", true], ["columns", false], ["columns", true]] as const) {
+      const form = `${projection}${single ? ", a form of its own for T = 1" : ""}`
+      test(`greedy tokens and log-probs of ragged prompts are those of a float64 decoder: ${name}, ${form}`, async () => {
+        const { logProbs, tokens } = await generate(config, projection, { rows: prompts, steps: 5, single })
         const parameters = randomParameters(config)
         prompts.forEach((prompt, i) => {
           const expected = logitsOf(config, parameters, [...prompt, ...tokens[i]!]).slice(prompt.length - 1, -1).map(logSoftmax)

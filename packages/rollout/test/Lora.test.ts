@@ -55,8 +55,8 @@ test.each([["qwen2-tied", "qwen2-lora"], ["qwen2-untied", "qwen2-lora-pattern"]]
 
 test.each(["float32", "bfloat16"] as const)("%s: every node with an adapter has a CUDA kernel", async (elementType) => {
   const { adapter, config } = await load("qwen2-tied", "qwen2-lora")
-  for (const lora of [undefined, adapter.shape]) {
-    const found = nodesWithoutCudaKernel(generateGraph(config, { maxLength: 64, elementType, lora }))
+  for (const [lora, single] of [[undefined, false], [adapter.shape, false], [adapter.shape, true]] as const) {
+    const found = nodesWithoutCudaKernel(generateGraph(config, { maxLength: 64, elementType, lora, single }))
     expect(found.map(({ operator, type }) => `${operator} ${type}`)).toEqual([])
   }
 })

@@ -89,14 +89,18 @@ describe("parity", () => {
 
   test("past and present may share memory", () => {
     for (const projection of ["rows", "columns"] as const) {
-      const graph = generateGraph(tiny, { maxLength: 64, projection })
-      checkAliases(graph, cacheNames(tiny.layers).map(({ past, present }) => ({ input: past, output: present })))
+      for (const single of [false, true]) {
+        const graph = generateGraph(tiny, { maxLength: 64, projection, single })
+        checkAliases(graph, cacheNames(tiny.layers).map(({ past, present }) => ({ input: past, output: present })))
+      }
     }
   })
 
   test("every node has a CUDA kernel for its type", () => {
     for (const elementType of ["float32", "float16", "bfloat16"] as const) {
-      expect(nodesWithoutCudaKernel(generateGraph(tiny, { maxLength: 64, elementType }))).toEqual([])
+      for (const single of [false, true]) {
+        expect(nodesWithoutCudaKernel(generateGraph(tiny, { maxLength: 64, elementType, single }))).toEqual([])
+      }
     }
   })
 })
