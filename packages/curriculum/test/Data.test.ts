@@ -171,6 +171,14 @@ describe("a dataset of the Hub", () => {
         response.write("{")
         return void setTimeout(() => response.destroy(), 20)
       }
+      if (url.startsWith("/api/datasets/me/large/revision/")) return void response.end(JSON.stringify({ sha: "abc" }))
+      if (url.startsWith("/api/datasets/me/large/tree/")) {
+        // As the Hub does with more than 1,000 files: a page of them, and where the next one is.
+        const page = Number(/cursor=(\d)/.exec(url)?.[1] ?? 0)
+        if (page < 2) response.setHeader("link", `<${process.env["HF_ENDPOINT"]}${url.split("&")[0]}&cursor=${page + 1}>; rel="next"`)
+        return void response.end(JSON.stringify([{ type: "file", path: `${page}.jsonl`, size: 25 }]))
+      }
+      if (url.startsWith("/datasets/me/large/resolve/")) return void response.end(`{"instruction":"It is ${url.at(-7)}"}`)
       if (url.startsWith("/api/datasets/me/private"))
         return void response
           .writeHead(request.headers.authorization === "Bearer t" ? 200 : 401)
@@ -214,6 +222,10 @@ describe("a dataset of the Hub", () => {
     expect(requests.length).toBe(6)
     expect((await records("hub:me/data@other/data/train-1.jsonl", cache)).length).toBe(1)
     expect(readdirSync(join(cache, "me--data")).toSorted()).toEqual(["abc", "def", "main.json", "other.json"])
+  })
+
+  test("whose list of files comes in pages is read whole", async () => {
+    expect((await records("hub:me/large")).map(({ instruction }) => instruction)).toEqual(["It is 0", "It is 1", "It is 2"])
   })
 
   test("is asked for again after a fault that passes", async () => {

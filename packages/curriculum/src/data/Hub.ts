@@ -18,6 +18,14 @@ const remedies: Readonly<Record<number, string>> = {
   404: "check the name, revision and path; a private dataset needs HF_TOKEN"
 }
 
+/** Where a Link header says that a list goes on, on the server that was asked: no other one is given the token. */
+const nextPage = (endpoint: string, link: string | undefined): string | undefined => {
+  const next = /<([^>]*)>;\s*rel="?next"?/.exec(link ?? "")?.[1]
+  if (next === undefined || !URL.canParse(next, endpoint)) return undefined
+  const { pathname, search } = new URL(next, endpoint)
+  return `${new URL(endpoint).origin}${pathname}${search}`
+}
+
 /**
  * The files of `hub:owner/name[@revision][/path]` that end with one of `endings`, in the order of their names,
  * downloaded into `cache` under the commit they are of. What is there is not downloaded again; a broken download leaves
@@ -61,14 +69,28 @@ export const fetchDataset = Effect.fn("fetchDataset")(function*(
             : Effect.fail(fail(`${url}: status ${response.status}`, remedies[response.status] ?? "try again later"))
         )
       )
-  const json = <S extends Schema.Top & { readonly DecodingServices: never }>(url: string, schema: S) =>
+  const page = <S extends Schema.Top & { readonly DecodingServices: never }>(url: string, schema: S) =>
     request(url).pipe(
-      Effect.flatMap((response) => response.text),
-      Effect.flatMap((text) => Schema.decodeUnknownEffect(schema)(text)),
+      Effect.flatMap((response) =>
+        Effect.map(response.text, (text) => ({ text, next: nextPage(endpoint, response.headers["link"]) }))
+      ),
+      Effect.flatMap(({ next, text }) =>
+        Effect.map(Schema.decodeUnknownEffect(schema)(text), (value) => ({ value, next }))
+      ),
       Effect.mapError((cause) =>
         cause instanceof PromptError ? cause : fail(`${url}: not what the Hub answers`, "check HF_ENDPOINT", cause)
       )
     )
+  /** A list of files comes in pages of 1,000. */
+  const listFiles = Effect.fnUntraced(function*(first: string) {
+    const files: Array<typeof File.Type> = []
+    for (let url: string | undefined = first; url !== undefined;) {
+      const { next, value }: { readonly next: string | undefined; readonly value: typeof Files.Type } = yield* page(url, Files)
+      files.push(...value.filter(({ type }) => type === "file"))
+      url = next === url ? undefined : next
+    }
+    return files
+  })
 
   const wanted = (file: string) =>
     only === undefined ? endings.some((ending) => file.endsWith(ending)) : file === only
@@ -81,9 +103,8 @@ export const fetchDataset = Effect.fn("fetchDataset")(function*(
           Effect.mapError((cause) => fail("has not been downloaded, and HF_HUB_OFFLINE is set", "unset it once", cause))
         )
       : yield* Effect.gen(function*() {
-          const { sha } = yield* json(`${endpoint}/api/datasets/${name}/revision/${revision}`, Revision)
-          const files = yield* json(`${endpoint}/api/datasets/${name}/tree/${sha}?recursive=true`, Files)
-          const found = { sha, files: files.filter(({ type }) => type === "file") }
+          const { value: { sha } } = yield* page(`${endpoint}/api/datasets/${name}/revision/${revision}`, Revision)
+          const found = { sha, files: yield* listFiles(`${endpoint}/api/datasets/${name}/tree/${sha}?recursive=true`) }
           yield* fs.makeDirectory(home, { recursive: true }).pipe(Effect.mapError(local))
           yield* fs.writeFileString(pointer, JSON.stringify(found)).pipe(Effect.mapError(local))
           return found
