@@ -80,9 +80,10 @@ export const memoryPlan = (
 ): MemoryPlan => {
   const options = loraOptions(config)
   const lora = options === undefined ? undefined : Result.getOrUndefined(loraShape(model, options))
+  const { microBatchRows, microBatchTokens } = config.train
   return {
     config: model,
-    rows: Math.max(1, Math.floor(config.train.microBatchTokens / length)),
+    rows: Math.max(1, Math.min(Math.floor(microBatchTokens / length), microBatchRows > 0 ? microBatchRows : Infinity)),
     length,
     recompute: config.train.recompute,
     lora,

@@ -113,6 +113,17 @@ describe("the check", () => {
     await Effect.runPromise(check(5, trained))
   })
 
+  test("a run of fewer rows than its tokens allow is counted as such, so that the advice of one row at a time can be taken", async () => {
+    const checkRows = (microBatchRows: number) => {
+      const config = decode({ train: { memoryGB: 1.5, microBatchTokens: 8192, microBatchRows } })
+      const phases = trainPhases(config, { policy: large, length: 1024, pairLength: 0, references: 0 })
+      return Effect.as(checkPhases(config, phases), phases[0]!.plan!.rows)
+    }
+    const { message } = await Effect.runPromise(Effect.flip(checkRows(0)))
+    expect(message).toMatch(/on 8 x 1024 tokens: .*what fits: .*one row at a time/)
+    expect(await Effect.runPromise(checkRows(1))).toBe(1)
+  })
+
   test("refuses ifrl train and ifrl reward train before anything is generated", async () => {
     const flags = ["--model", join(folder, "tiny"), "--set", "reward.soft=model", "--set", "rewardModel.base=embedded", "--set", "train.memoryGB=0.28", "--set", `run.folder=${folder}`]
     for (const command of [["train"], ["reward", "train"]]) {
