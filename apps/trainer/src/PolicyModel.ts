@@ -87,8 +87,9 @@ export const loadPolicyModel = Effect.fn("loadPolicyModel")(function*(
 ) {
   const options = loraOptions(config)
   const base = modelDirectory(config.model.path)
-  yield* checkSize(config, base, beside)
-  const model = yield* loadModel(options === undefined ? checkpoint ?? base : base, modelOptions(config.data.thinking))
+  const folder = options === undefined ? checkpoint ?? base : base
+  yield* checkSize(config, folder, beside)
+  const model = yield* loadModel(folder, modelOptions(config.data.thinking))
   const adapter = options === undefined
     ? undefined
     : checkpoint === undefined

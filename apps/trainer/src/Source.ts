@@ -97,7 +97,8 @@ export const softVerdictAt = (row: PromptRow, index: number, answer: string): bo
 
 const toConversation = ({ messages, row }: Demonstration, i: number) => ({ id: `${row.id}/${i}`, messages })
 
-const conversationsOf = Effect.fnUntraced(function*(path: string) {
+/** Conversations of a JSONL file. */
+export const conversationsOf = Effect.fnUntraced(function*(path: string) {
   const refuse = (fault: LineFault) =>
     new CommandError({ operation: "data", remedy: "give one JSON object { messages: [{ role, content }, ...] } a line", ...fault })
   const lines = yield* decodeJsonLines(path, yield* readText(path, refuse), Conversation, refuse)

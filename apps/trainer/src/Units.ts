@@ -254,23 +254,28 @@ export const rewardTrainUnits = (config: Config, model: ModelSize, assumed: Assu
   }
 }
 
-/** Units of `ifrl sft`. */
-export const sftUnits = (config: Config, model: ModelSize, assumed: Assumptions): Units => {
+/** Updates of `ifrl sft` on as many conversations. */
+export const sftSteps = ({ sft: { epochs, rowsPerStep }, train }: Config, examples: number): number =>
+  epochs > 0 ? Math.ceil((epochs * examples) / rowsPerStep) : train.steps
+
+/** Units of `ifrl sft` on as many conversations. */
+export const sftUnits = (config: Config, model: ModelSize, assumed: Assumptions, examples: number): Units => {
   const length = Math.min(assumed.promptTokens + config.rollout.maxTokens, longestSequence(config, model))
   const trained = config.sft.rowsPerStep * length
+  const steps = sftSteps(config, examples)
   const minutesPerStep = total({
     training: minutesOf(trained * passes(config, 0), model, length, assumed, trainEfficiency)
   })
   return {
     counts: {
-      steps: config.train.steps,
+      steps,
       rowsPerStep: config.sft.rowsPerStep,
       trainedTokensPerStep: trained,
       parameters: model.parameters
     },
     ...memoryOf(trainPhases(config, { policy: model, length, pairLength: 0, references: 0 })),
     minutesPerStep,
-    minutes: minutesPerStep.total * config.train.steps,
+    minutes: minutesPerStep.total * steps,
     assumed
   }
 }

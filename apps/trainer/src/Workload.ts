@@ -1,11 +1,11 @@
 // What the prompts and models of a run come to, for the plan of a dry run and for the check of its memory: no weights are read.
 import { isSoft, type PromptRow } from "@ifrl/curriculum"
 import { Effect } from "effect"
-import type { Config } from "./Config.ts"
+import { type Config, embedded } from "./Config.ts"
 import { modelDirectory, readClassifierSize, readModelSize } from "./ModelFolder.ts"
 import { rewardBase, trainsRewardModel } from "./SoftModel.ts"
 import { countPairs } from "./SoftPairs.ts"
-import { heldOutPrompts, probePrompts, scheduledPrompts, trainingPrompts } from "./Source.ts"
+import { conversationsOf, heldOutPrompts, probePrompts, scheduledPrompts, trainingPrompts } from "./Source.ts"
 import type { JudgeWork, Work } from "./Units.ts"
 
 /** The size of the reward model that a run asks; undefined where it asks none. */
@@ -40,6 +40,14 @@ export const rewardTrainWork = Effect.fnUntraced(function*(config: Config) {
   const model = yield* readModelSize(modelDirectory(rewardBase(config)))
   return { model, perPrompt: 0, heldOut: 0, pairs: countPairs(config, yield* trainingPrompts(config)) } satisfies JudgeWork
 })
+
+/** Of `ifrl sft`: its conversations, where it goes by passes over them. */
+export const sftWork = (config: Config) =>
+  config.sft.epochs === 0
+    ? Effect.succeed(0)
+    : config.data.examples === embedded
+    ? Effect.succeed(config.data.demonstrations)
+    : Effect.map(conversationsOf(config.data.examples), ({ length }) => length)
 
 /** Of `ifrl eval`. */
 export const evalWork = (config: Config) => Effect.map(heldOutPrompts(config, []), (rows): Work => ({ evaluated: rows.length }))

@@ -167,9 +167,10 @@ describe("ifrl sft and eval", () => {
   test("fine-tune, then judge the result", async () => {
     const { code, stdout } = await ifrl([
       "sft", "--name", "tuned", "--model", "model", "--set", "data.examples=chat.jsonl", "--set", "data.validation=chat.jsonl",
-      "--steps", "20", "--learning-rate", "0.02", "--set", "sft.rowsPerStep=8", "--json"
+      "--steps", "20", "--learning-rate", "0.02", "--set", "sft.rowsPerStep=8", "--set", "metrics.tensorBoard=true", "--json"
     ])
     expect(code).toBe(0)
+    expect(await readdir(at("runs/tuned/tensorboard"))).toHaveLength(1)
     const { after, before } = JSON.parse(stdout)
     expect(after.validationLoss).toBeLessThan(before.validationLoss / 2)
     const judged = await ifrl([
@@ -278,6 +279,15 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
     expect(stderr).toMatch(message)
     expect(await readFile(at("runs/again/config.json"), "utf8")).toBe(await readFile(at("runs", run, "config.json"), "utf8"))
     await rm(at("runs/again"), { recursive: true })
+  })
+
+  test("fine-tuning whose updates are all skipped", async () => {
+    const { code, stderr } = await ifrl([
+      "sft", "--name", "skipped", "--model", "model", "--set", "data.examples=chat.jsonl", "--set", "data.validation=chat.jsonl",
+      "--set", "sft.rowsPerStep=4", "--set", "guards.skipGradNorm=0.0001", "--set", "guards.maxSkipped=3"
+    ])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^ifrl: train: step 3: the last 3 updates were skipped/)
   })
 
   test("a conversation without an answer", async () => {

@@ -150,7 +150,11 @@ test("the evaluations before, after and during training are in the plan, with wh
 })
 
 test("sft counts rows, eval counts prompts and needs no gradients", () => {
-  expect(sftUnits(config, model, assumed).counts).toMatchObject({ steps: 10, rowsPerStep: 64, trainedTokensPerStep: 64 * 256 })
+  const units = sftUnits(config, model, assumed, 0)
+  expect(units.counts).toMatchObject({ steps: 10, rowsPerStep: 64, trainedTokensPerStep: 64 * 256 })
+  const passes = sftUnits({ ...config, sft: { ...config.sft, epochs: 1.5 } }, model, assumed, 1000)
+  expect(passes.counts).toMatchObject({ steps: 24 })
+  expect(passes.minutes).toBeCloseTo(2.4 * units.minutes, 9)
   const evaluation = evalUnits(config, model, assumed, 200)
   expect(evaluation.counts).toMatchObject({ prompts: 200, completionTokens: 200 * 192 })
   expect(Object.keys(evaluation.memoryMB)).toEqual(["weights", "cache", "total"])

@@ -75,6 +75,8 @@ export interface SftOptions {
   readonly learningRate: number
   readonly schedule: LearningRateSchedule
   readonly maxGradNorm: number
+  /** A gradient longer than this skips its update; 0 or nothing for no limit. */
+  readonly skipGradNorm?: number
 }
 
 /** The rows of step `step` (from 1): passes over the data, each in an order of its own, cut into steps. */
@@ -107,10 +109,12 @@ export const sftUpdate = Effect.fn("sft.update")(function*(
   const batches = packMicroBatches(tokenMeanRows(rows), options.microBatch)
   const outputs = yield* Effect.forEach(batches, (batch) => policy.accumulate(batch))
   const rate = learningRate(options.learningRate, options.schedule, step, options.steps)
-  const { applied, gradNorm } = yield* policy.update({ learningRate: rate, maxGradNorm: options.maxGradNorm })
+  const { maxGradNorm, skipGradNorm = 0 } = options
+  const { applied, gradNorm } = yield* policy.update({ learningRate: rate, maxGradNorm, skipGradNorm })
   return {
     loss: outputs.reduce((sum, output) => sum + output.loss, 0),
     grad_norm: gradNorm,
+    updates: applied ? 1 : 0,
     skipped_updates: applied ? 0 : 1,
     learning_rate: rate,
     num_tokens: rows.reduce((sum, row) => sum + row.tokens.length, 0)

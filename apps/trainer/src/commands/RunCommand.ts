@@ -38,6 +38,8 @@ export interface RunCommandOptions<E, R, W> {
   readonly resumeWith?: string
   /** Whether the run trains a reward model, and so reads its base. */
   readonly makesPairs?: (config: Config) => boolean
+  /** The sizes of a model that is not in the folder that the config names. */
+  readonly newModel?: (config: Config) => Effect.Effect<ModelSize, ModelError> | undefined
   /** What a dry run counts in the run's data. */
   readonly work?: (config: Config) => Effect.Effect<W, CommandError | ModelError | PromptError, FileSystem.FileSystem | Path.Path>
   /** What the run would ask for. */
@@ -66,8 +68,8 @@ export const stateOf = <S>(
   )
 }
 
-const dryRun = Effect.fnUntraced(function*<W>(config: Config, { units: unitsOf, work: workOf }: Pick<RunCommandOptions<never, never, W>, "units" | "work">) {
-  const model = yield* readModelSize(modelDirectory(config.model.path))
+const dryRun = Effect.fnUntraced(function*<W>(config: Config, { newModel, units: unitsOf, work: workOf }: Pick<RunCommandOptions<never, never, W>, "newModel" | "units" | "work">) {
+  const model = yield* newModel?.(config) ?? readModelSize(modelDirectory(config.model.path))
   const { gigaflops } = yield* machineSpeed.pipe(Effect.provide(runtimeLayer(config)))
   const work = workOf === undefined ? undefined as W : yield* workOf(config)
   const units = unitsOf(config, model, { promptTokens: assumedPromptTokens, gigaflops }, work)

@@ -1,18 +1,23 @@
 // `ifrl sft`: supervised fine-tuning on conversations, of a model folder or of a new model with a tokenizer of its own.
-import { type ChatMessage, initializeModel, type Model, parseConfig, trainTokenizer } from "@ifrl/models"
-import { Checkpoints, type MetricRecord, Metrics, Policy, runLoop, sftUpdate, supervisedBatch, supervisedRow, type TrainError, validationLoss } from "@ifrl/train"
+import { type ChatMessage, initializeModel, type Model, parameterCount, parseConfig, trainTokenizer } from "@ifrl/models"
+import {
+  Checkpoints, guard, guardStart, type GuardState, type MetricRecord, Metrics, Policy, runLoop, sftUpdate, type Stop, supervisedBatch, supervisedRow,
+  type TrainError, validationLoss
+} from "@ifrl/train"
 import { Clock, Effect, Layer, Predicate } from "effect"
 import { budgetStop } from "../Budgets.ts"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { Display } from "../Display.ts"
+import { metricSinks, telemetry } from "../MetricSinks.ts"
 import { baseOf, loadPolicyModel, type PolicyModel, savePolicyModel } from "../PolicyModel.ts"
 import { RunFolder } from "../RunFolder.ts"
 import { maxLengthOf, packOf } from "../Session.ts"
 import { conversations } from "../Source.ts"
 import { trainingArtifacts } from "../TrainingArtifacts.ts"
-import { sftUnits } from "../Units.ts"
+import { sftSteps, sftUnits } from "../Units.ts"
 import { tuningColumns } from "../View.ts"
+import { sftWork } from "../Workload.ts"
 import { runCommand, type RunOptions, runtimeLayer, stateOf } from "./RunCommand.ts"
 
 interface Example {
@@ -27,6 +32,7 @@ interface SftState {
   readonly validation?: ReadonlyArray<{ readonly step: number; readonly loss: number }>
   /** Metrics of the last step, where it was cut off before its evaluation was over. */
   readonly pending?: MetricRecord
+  readonly guards?: GuardState
 }
 
 const isSftState = (state: unknown): state is SftState => Predicate.hasProperty(state, "before") && Predicate.isNumber(state.before)
@@ -34,8 +40,8 @@ const isSftState = (state: unknown): state is SftState => Predicate.hasProperty(
 /** Texts that the tokenizer of a new model learns its merges from. */
 const tokenizerTexts = 5000
 
-const newModel = Effect.fnUntraced(function*({ newModel: sizes, train }: Config, examples: ReadonlyArray<Example>) {
-  const config = yield* Effect.fromResult(parseConfig({
+const newConfig = ({ newModel: sizes }: Config) =>
+  Effect.fromResult(parseConfig({
     architectures: ["Qwen2ForCausalLM"],
     model_type: "qwen2",
     vocab_size: sizes.vocabSize,
@@ -50,6 +56,10 @@ const newModel = Effect.fnUntraced(function*({ newModel: sizes, train }: Config,
     tie_word_embeddings: true,
     initializer_range: 0.02
   }))
+
+const newModel = Effect.fnUntraced(function*(run: Config, examples: ReadonlyArray<Example>) {
+  const { newModel: sizes, train } = run
+  const config = yield* newConfig(run)
   const texts = examples.slice(0, tokenizerTexts).flatMap(({ messages }) => messages.map((message) => message.content))
   const tokenizer = yield* Effect.sync(() =>
     trainTokenizer(texts, {
@@ -95,7 +105,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const microBatch = packOf(config)
   const { learningRate, maxGradNorm, weightDecay } = config.optimizer
   const { rowsPerStep } = config.sft
-  const steps = config.sft.epochs > 0 ? Math.ceil((config.sft.epochs * rows.length) / rowsPerStep) : config.train.steps
+  const steps = sftSteps(config, rows.length)
   const options = {
     rows,
     rowsPerStep,
@@ -104,7 +114,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     microBatch,
     learningRate,
     schedule: config.schedule,
-    maxGradNorm
+    maxGradNorm,
+    skipGradNorm: config.guards.skipGradNorm
   }
   const artifacts = trainingArtifacts(config, model.config, "sft", trained.adapter?.shape)
 
@@ -118,15 +129,24 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     const before = saved?.before ?? (yield* validationLoss(validationRows, microBatch))
     const elapsed = Clock.currentTimeMillis.pipe(Effect.map((now) => (saved?.seconds ?? 0) + (now - began) / 1000))
     const losses = [...saved?.validation ?? []]
+    let guards = saved?.guards ?? guardStart
+    let stop: Stop | undefined
     const loop = yield* runLoop({
       completed,
       steps,
       prepare: (step) => Effect.sync(() => supervisedBatch(options, step)),
-      update: (step, batch) => sftUpdate(options, step, batch),
+      update: (step, batch) =>
+        sftUpdate(options, step, batch).pipe(Effect.tap((metrics) =>
+          Effect.sync(() => {
+            const guarded = guard(config.guards, guards, step, metrics)
+            guards = guarded.state
+            stop = guarded.stop
+          })
+        )),
       pending: saved?.pending,
       checkpoint: (step, _, pending) =>
         elapsed.pipe(
-          Effect.map((seconds): SftState => ({ before, seconds, validation: losses, ...(pending !== undefined && { pending }) })),
+          Effect.map((seconds): SftState => ({ before, seconds, validation: losses, guards, ...(pending !== undefined && { pending }) })),
           Effect.flatMap((state) => checkpoints.save(step, state, policy.save)),
           Effect.asVoid
         ),
@@ -138,7 +158,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
           return { "eval/loss": loss }
         })),
       onStep: display.step,
-      stopAfter: (step, _metrics, seconds) => budgetStop(config, completed, step, seconds)
+      stopAfter: (step, _metrics, seconds) => stop ?? budgetStop(config, completed, step, seconds)
     })
     const after = yield* validationLoss(validationRows, microBatch)
     yield* savePolicyModel(config, trained, folder)
@@ -157,12 +177,15 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     return { summary, text }
   }).pipe(Effect.provide(Layer.mergeAll(
     Policy.layer({ model, artifacts, weightDecay, adapter, base: baseOf(config) }),
-    Metrics.layerJsonl(folder.metrics)
-  )))
+    metricSinks(config, folder)
+  ).pipe(Layer.provideMerge(telemetry(config, folder.directory)))))
 })
 
 export const sft = runCommand("sft", {
   description: "Fine-tune a model on conversations, or make a new one from them",
+  newModel: (config) =>
+    config.model.fresh ? Effect.map(newConfig(config), (found) => ({ ...found, parameters: parameterCount(found) })) : undefined,
+  work: sftWork,
   units: sftUnits,
   program: (config, options) =>
     Effect.scoped(Effect.suspend(() => program(config, options))).pipe(
