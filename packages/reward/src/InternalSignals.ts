@@ -41,31 +41,32 @@ export const selfConsistency = (options: SelfConsistencyOptions): RewardFunction
   }, { weight: options.weight })
 }
 
-/** A thought cut into steps: positions of its tokens, one list a step. A step ends with a line or a sentence. */
+/**
+ * A thought cut into steps: positions of its tokens, one list a step. A step ends with a line or a sentence. Tokens that
+ * spell the tags, which many tokenizers write as several, are of no step. A thought that never ends is none.
+ */
 export const thoughtSteps = (tokens: ArrayLike<number>, decodeToken: (token: number) => string): ReadonlyArray<ReadonlyArray<number>> => {
+  const [opening, closing] = ["<think>", "</think>"]
+  const pieces = Array.from(tokens, (token) => decodeToken(token))
+  const text = pieces.join("")
+  const end = text.indexOf(closing)
+  if (end < 0) return []
+  const opened = text.slice(0, end).indexOf(opening)
+  const start = opened < 0 ? 0 : opened + opening.length
   const steps: Array<Array<number>> = []
   let step: Array<number> = []
-  let tail = ""
-  const close = () => {
-    if (step.length > 0) steps.push(step)
-    step = []
-  }
-  for (let t = 0; t < tokens.length; t++) {
-    const piece = decodeToken(tokens[t]!)
-    tail = (tail + piece).slice(-64)
-    if (tail.includes("</think>")) {
-      close()
-      return steps
-    }
-    if (tail.endsWith("<think>")) {
-      step = []
-      continue
-    }
+  let at = 0
+  for (const [t, piece] of pieces.entries()) {
+    const inside = at >= start && at + piece.length <= end
+    at += piece.length
+    if (!inside) continue
     if (step.length > 0 || piece.trim() !== "") step.push(t)
-    if (/\n\s*$|[.!?]["')\]]?\s*$/.test(piece)) close()
+    if (step.length > 0 && /\n\s*$|[.!?]["')\]]?\s*$/.test(piece)) {
+      steps.push(step)
+      step = []
+    }
   }
-  // A thought that never ends is none.
-  return []
+  return step.length > 0 ? [...steps, step] : steps
 }
 
 export interface StepPlausibilityOptions<R> {

@@ -40,6 +40,14 @@ describe("stepPlausibility", () => {
     expect(thoughtSteps(tokens.slice(2), decodeToken)).toEqual([[0, 1, 2], [3, 4], [5]])
   })
 
+  test("a tag that is several tokens, as most tokenizers have it, is no step and part of none", () => {
+    const split = ["Sure", ".\n", "<", "think", ">\n", "one", ".", " two", "\n", "</", "think", ">\n", "answer"]
+    const steps = (pieces: ReadonlyArray<string>) => thoughtSteps(pieces.map((_, i) => i), (token) => pieces[token]!)
+    expect(steps(split)).toEqual([[5, 6], [7, 8]])
+    expect(steps(split.toSpliced(8, 1))).toEqual([[5, 6], [7]])
+    expect(steps(split.slice(0, 11))).toEqual([])
+  })
+
   test("is the mean over steps of exp of the mean log-prob", async () => {
     const logProbs = [0, 0, -1, -2, -3, -0.5, -0.5, -1, 0, -9]
     const expected = (Math.exp(-2) + Math.exp(-0.5) + Math.exp(-1)) / 3
