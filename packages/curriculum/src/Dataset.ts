@@ -14,8 +14,8 @@ const Line = Schema.Struct({
   prompt: Schema.NonEmptyString,
   instruction_id_list: Schema.Array(Schema.String),
   kwargs: Schema.Array(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown))),
-  id: Schema.optionalKey(Schema.NonEmptyString),
-  key: Schema.optionalKey(Schema.Union([Schema.String, Schema.Int])),
+  id: Schema.optionalKey(Schema.Union([Schema.NonEmptyString, Schema.Int])),
+  key: Schema.optionalKey(Schema.Union([Schema.NonEmptyString, Schema.Int])),
   instruction: Schema.optionalKey(Schema.String),
   constraints: Schema.optionalKey(Schema.Array(Schema.String)),
   level: Schema.optionalKey(PromptRow.fields.level),
@@ -36,7 +36,7 @@ const withoutNulls = (object: object): Record<string, unknown> =>
 const toRow = ({ constraints, domain, id, instruction, key, kwargs, level, prompt, ...rest }: Line): PromptRow => {
   const content = { prompt, instruction_id_list: rest.instruction_id_list, kwargs: kwargs.map((k) => withoutNulls(k ?? {})) }
   return {
-    id: id ?? (key === undefined ? contentId(content) : String(key)),
+    id: String(id ?? key ?? contentId(content)),
     instruction: instruction ?? prompt,
     constraints: constraints ?? [],
     level: level ?? content.instruction_id_list.length,

@@ -48,6 +48,14 @@ describe("decodePrompt", () => {
     expect(row).not.toHaveProperty("subject")
   })
 
+  test("takes numbers and texts for ids, of either name, and no empty ones", () => {
+    const { key: _, ...anonymous } = good
+    for (const name of ["id", "key"]) {
+      for (const id of [7, "7"]) expect(Result.getOrThrow(decodePrompt({ ...anonymous, [name]: id })).id).toBe("7")
+      expect(Result.isFailure(decodePrompt({ ...anonymous, [name]: "" }))).toBe(true)
+    }
+  })
+
   test("names a row without id by its content, whatever its nulls", () => {
     const { key: _, ...anonymous } = good
     const a = Result.getOrThrow(decodePrompt(anonymous))
