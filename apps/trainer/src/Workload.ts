@@ -19,11 +19,11 @@ const softOf = (rows: ReadonlyArray<PromptRow>) => rows.reduce((sum, row) => sum
 /** Of `ifrl train`. */
 export const trainWork = Effect.fnUntraced(function*(config: Config) {
   const originals = yield* trainingPrompts(config)
-  const heldOut = yield* heldOutPrompts(config, originals)
+  const rows = yield* scheduledPrompts(config, originals)
+  const heldOut = yield* heldOutPrompts(config, rows)
   const evaluated = heldOut.length + (yield* probePrompts(config)).length
   const model = yield* judgeSize(config)
   if (model === undefined) return { evaluated } satisfies Work
-  const rows = yield* scheduledPrompts(config, originals)
   return {
     evaluated,
     judge: {

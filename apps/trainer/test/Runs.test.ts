@@ -203,10 +203,23 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
       return { "--prompts": "unknown.jsonl" }
     }, /unknown\.jsonl:1.*no:such/s],
     ["a prompt longer than the context", async () => {
-      await writeFile(at("long.jsonl"), row("sea ".repeat(200)))
-      return { "--prompts": "long.jsonl" }
+      // The second step comes to it.
+      await writeFile(at("long.jsonl"), `${prompts("describe")}\n${row("sea ".repeat(200))}`)
+      return { "--prompts": "long.jsonl", "--prompts-per-step": "2", "curriculum.seed": "1" }
     }, /row .*leave no room in a context of 128/],
     ["held-out prompts that are trained on", async () => ({ "--set": "data.heldOut=train.jsonl" }), /is also in train\.jsonl/],
+    ["held-out prompts that are levels of those trained on", async () => {
+      const two = {
+        prompt: "name a port. Use no commas. Use no capitals.",
+        instruction: "name a port.",
+        constraints: ["Use no commas.", "Use no capitals."],
+        instruction_id_list: ["punctuation:no_comma", "change_case:english_lowercase"],
+        kwargs: [{}, {}]
+      }
+      await writeFile(at("two.jsonl"), JSON.stringify(two))
+      await writeFile(at("one.jsonl"), row("name a port. Use no commas."))
+      return { "--prompts": "two.jsonl", "data.heldOut": "one.jsonl", "curriculum.decompose": "true" }
+    }, /one\.jsonl: row .* is also in two\.jsonl/],
     ["truncated weights", async () => {
       await cp(at("model"), at("short"), { recursive: true })
       await truncate(at("short/model.safetensors"), 5000)

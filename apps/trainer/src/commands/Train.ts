@@ -167,14 +167,16 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
   const encoder = promptEncoder(config, model)
 
   const originals = yield* trainingPrompts(config)
-  const heldOut = yield* heldOutPrompts(config, originals)
+  const rows = yield* scheduledPrompts(config, originals)
+  const heldOut = yield* heldOutPrompts(config, rows)
   const evaluated = saved?.before.strict.length ?? heldOut.length
   if (evaluated !== heldOut.length) {
     const remedy = "resume with the data.heldOut and eval.prompts of the run"
     yield* refuse("held-out prompts", heldOut.length, `but the run was evaluated on ${evaluated} before its first step`, remedy)
   }
+  // What is too long is found now, not by the step that comes to it.
+  yield* Effect.forEach([...rows, ...heldOut], encoder.encode, { discard: true })
   const probe = yield* probePrompts(config)
-  const rows = yield* scheduledPrompts(config, originals)
   const soft = config.reward.soft === "model" ? yield* softModelOf(config, originals, folder.directory, latest === undefined ? model : undefined) : undefined
   const plausible = rewardsReadReference(config)
     ? yield* referenceLogProbs({
