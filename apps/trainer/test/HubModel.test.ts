@@ -67,6 +67,15 @@ test("a dry run fetches no weights", async () => {
   expect(await readdir(snapshot)).not.toContain("model.safetensors")
 })
 
+test("reward eval takes a policy of the Hub", async () => {
+  errors()
+  const labels = join(folder, "labels.jsonl")
+  const responses = [{ text: "wide", followed: [true] }, { text: "a sea", followed: [false] }]
+  await writeFile(labels, JSON.stringify({ id: "a", instruction: "name the sea", constraints: ["be brief"], responses }))
+  const { exit } = await ifrl("reward", "eval", "--json", "--policy", "--model", "ifrl/tiny@v1", "--labels", labels, "--judge-tokens", "2")
+  expect(exit).toMatchObject({ _tag: "Success" })
+})
+
 describe("rewardModel.base", () => {
   const settings = {
     "data.prompts": () => join(folder, "train.jsonl"),

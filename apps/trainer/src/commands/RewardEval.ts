@@ -13,7 +13,7 @@ import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
 import { readConfig } from "../ConfigSource.ts"
 import { configFlags, sourceOf } from "../Flags.ts"
-import { embeddedConfig, modelDirectory } from "../ModelFolder.ts"
+import { embeddedConfig, fetchModel, modelDirectory, modelOptions } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { maxLengthOf } from "../Session.ts"
 import { policyGroups, writtenGroups } from "../SoftAgreement.ts"
@@ -44,9 +44,14 @@ const flags = {
 
 type Input = Command.Command.Config.Infer<typeof flags>
 
+const loadPolicy = Effect.fnUntraced(function*({ data, model: { path } }: Config) {
+  yield* fetchModel(path)
+  return yield* loadModel(modelDirectory(path), modelOptions(data.thinking))
+})
+
 const groupsOf = Effect.fnUntraced(function*(input: Input, config: Config) {
   if (Option.isSome(input.labels)) return { labels: yield* readGroups(input.labels.value) }
-  const model = yield* loadModel(modelDirectory(config.model.path))
+  const model = yield* loadPolicy(config)
   return {
     written: writtenGroups(input.groups, config.pairs.without),
     policy: yield* Effect.scoped(policyGroups(config, model, input.groups))
@@ -81,7 +86,7 @@ const judgesOf = (input: Input, config: Config, groups: ReadonlyArray<AgreementG
       )
     }
     if (input.policy) {
-      const model = yield* loadModel(modelDirectory(config.model.path))
+      const model = yield* loadPolicy(config)
       const encode = (content: string) =>
         Effect.sync(() => model.tokenizer.applyChatTemplate([{ role: "user", content }], { addGenerationPrompt: true }))
       results.push(
