@@ -17,7 +17,7 @@ let hub: HubServer
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "ifrl-hub-"))
-  await writeTinyModel(join(folder, "model"))
+  await writeTinyModel(join(folder, "model"), { maxPositions: 512 })
   const files = readdirSync(join(folder, "model")).map((name) => [name, readFileSync(join(folder, "model", name))] as const)
   hub = await startHub({ id: "ifrl/tiny", files: new Map(files), token: "hf_secret" })
   process.env["HF_ENDPOINT"] = hub.endpoint
