@@ -1,6 +1,6 @@
 // Self-supervised pairs (arXiv 2508.02150): for each soft constraint c_k of a row, responses of the policy to level k are
 // positives and its responses to level k - 1, which never saw c_k, are negatives. Nobody labels anything.
-import { isSoft, levelOf, type LineFault, type PromptRow, readJsonLines } from "@ifrl/curriculum"
+import { contentId, isSoft, levelOf, type LineFault, type PromptRow, readJsonLines } from "@ifrl/curriculum"
 import { Effect, FileSystem, Schema } from "effect"
 import { RewardModelError } from "./RewardModelError.ts"
 
@@ -55,7 +55,7 @@ export const planPairs = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PairPla
       isSoft(id) ? [{ row, index, above: levelOf(row, index + 1), below: levelOf(row, index) }] : []
     )
   )
-  return [...new Map(plans.map((plan) => [plan.above.id, plan])).values()]
+  return [...new Map(plans.map((plan) => [contentId(plan.above), plan])).values()]
 }
 
 /** The different prompts of plans: what the policy answers. */

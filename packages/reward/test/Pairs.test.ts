@@ -3,7 +3,7 @@ import { promptRow } from "@ifrl/curriculum"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import {
-  balanceLengths, crossPairs, dropDoubtful, dropSimilar, evenFolds, examplesOf, foldOf, pairAnswers, PairsConfig, planPairs, preparePairs, readPairs,
+  balanceLengths, crossPairs, dropDoubtful, dropSimilar, evenFolds, examplesOf, foldOf, pairAnswers, pairPrompts, PairsConfig, planPairs, preparePairs, readPairs,
   similarity, type SoftPair, writePairs
 } from "../src/index.ts"
 
@@ -58,6 +58,10 @@ describe("pairs", () => {
       ]
     })
     expect(planPairs([row("sad"), shorter]).length).toBe(2)
+    // Rows of files have ids of their own; what they lead to is the same.
+    const named = [{ ...row("sad"), id: "1" }, { ...shorter, id: "2" }]
+    expect(planPairs(named).length).toBe(2)
+    expect(pairPrompts(planPairs(named.toReversed())).length).toBe(3)
   })
 
   test("positives and negatives share the constraint; blank answers make no pair; provenance is kept", () => {
