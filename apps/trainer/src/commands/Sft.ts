@@ -131,6 +131,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
     const losses = [...saved?.validation ?? []]
     let guards = saved?.guards ?? guardStart
     let stop: Stop | undefined
+    const spent = ((yield* Clock.currentTimeMillis) - began) / 1000
     const loop = yield* runLoop({
       completed,
       steps,
@@ -158,7 +159,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
           return { "eval/loss": loss }
         })),
       onStep: display.step,
-      stopAfter: (step, _metrics, seconds) => stop ?? budgetStop(config, completed, step, seconds)
+      stopAfter: (step, _metrics, seconds) => stop ?? budgetStop(config, completed, step, spent + seconds)
     })
     const after = yield* validationLoss(validationRows, microBatch)
     yield* savePolicyModel(config, trained, folder)

@@ -296,7 +296,8 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
           return display.line(`warning: step ${step}: ${text}`)
         }), { discard: true })
     const stopAfter = (step: number, _metrics: MetricRecord, seconds: number) =>
-      stop ?? budgetStop(config, completed, step, seconds)
+      stop ?? budgetStop(config, completed, step, spent + seconds)
+    const spent = ((yield* Clock.currentTimeMillis) - began) / 1000
     const loop = yield* runLoop({
       completed,
       steps: config.train.steps,
