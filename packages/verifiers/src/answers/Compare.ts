@@ -1,6 +1,6 @@
 // Whether two answers are the same, by value. What cannot be told is undecided, never wrong:
 // expressions with variables, functions or relations that are written differently; texts that differ (other than yes and
-// no, true and false); equal numbers in different units.
+// no, true and false); numbers in different units; decimals that go on, such as 0.333...
 import { type Answer, parseAnswer } from "./Parse.ts"
 import { equalReals, exact, multiply } from "./Real.ts"
 
@@ -38,7 +38,8 @@ const inOrder = (a: ReadonlyArray<Answer>, b: ReadonlyArray<Answer>): Comparison
 
 /** Pairs the items of `a` with equal items of `b`. What is left over is different, or undecided where some pair is. */
 const inAnyOrder = (a: ReadonlyArray<Answer>, b: ReadonlyArray<Answer>): Comparison => {
-  if (a.length !== b.length) return different
+  // Words among values, as in "5, as shown", need not belong to the answer.
+  if (a.length !== b.length) return [...a, ...b].some(({ _tag }) => _tag === "Text") ? undecided("a text and a value") : different
   const left = [...b]
   let doubt: Comparison | undefined
   let unmatched = 0
@@ -57,6 +58,12 @@ const inAnyOrder = (a: ReadonlyArray<Answer>, b: ReadonlyArray<Answer>): Compari
 /** The different items of a set. */
 const distinct = (items: ReadonlyArray<Answer>): ReadonlyArray<Answer> =>
   items.filter((item, i) => !items.slice(0, i).some((other) => compare(item, other)._tag === "Equal"))
+
+/** Values with the same names are compared under them: "x = 1, y = 2" is not "x = 2, y = 1". */
+const byName = (a: Of<"Unordered">, b: Of<"Unordered">): Comparison | undefined =>
+  a.names.length > 0 && a.names.length === b.names.length && a.names.every((name) => b.names.includes(name))
+    ? every(a.names.map((name, i) => compare(a.items[i]!, b.items[b.names.indexOf(name)]!)))
+    : undefined
 
 const opposites = new Map([["yes", "no"], ["no", "yes"], ["true", "false"], ["false", "true"]])
 
@@ -77,9 +84,9 @@ export const compare = (a: Answer, b: Answer): Comparison => {
   if (a._tag === "Ordered" && b._tag === "Ordered") {
     return a.open === b.open && a.close === b.close ? inOrder(a.items, b.items) : different
   }
-  if (a._tag === "Unordered" && b._tag === "Unordered") return inAnyOrder(distinct(a.items), distinct(b.items))
+  if (a._tag === "Unordered" && b._tag === "Unordered") return byName(a, b) ?? inAnyOrder(distinct(a.items), distinct(b.items))
   if (a._tag === "Union" && b._tag === "Union") return inAnyOrder(a.items, b.items)
-  if (a._tag === "Unordered" && isPlain(b)) return a.items.length === 1 ? compare(a.items[0]!, b) : different
+  if (a._tag === "Unordered" && isPlain(b)) return inAnyOrder(a.items, [b])
   if (b._tag === "Unordered" && isPlain(a)) return compare(b, a)
   if (a._tag === "Ordered" && b._tag === "Unordered") return asPoint(a, b)
   if (a._tag === "Unordered" && b._tag === "Ordered") return asPoint(b, a)

@@ -1,5 +1,6 @@
 // Where a response states its answer.
 import { asciiSet, isBoundary, isSpace, stripCharsEnd, stripCharsStart } from "../text/Characters.ts"
+import { MAX_DIGITS } from "./Real.ts"
 
 /** The content of the last `\boxed{...}` or `\fbox{...}` whose braces match. */
 export const lastBoxed = (text: string): string | undefined => {
@@ -27,9 +28,13 @@ export const lastBoxed = (text: string): string | undefined => {
   return best === undefined ? undefined : text.slice(...best)
 }
 
-const OPENING = asciiSet(" \t:*_#>`")
+const LINE_OPENING = asciiSet(" \t:*_#>`")
+const PHRASE_OPENING = asciiSet(" \t:*_`")
 const CLOSING = asciiSet(" \t\r*_`.")
 const phrases = ["answer is", "answer:", "answer ="]
+
+/** Whether a decimal goes on in what was cut off behind it: "0.333" and "...". */
+export const goesOn = (text: string, rest: string): boolean => rest.includes("..") && /\.\d+$/.test(text.slice(-MAX_DIGITS))
 
 /** The last line that is not blank, from the last "answer is" or "answer:" on if it has one, without markdown and the final period. */
 export const finalLine = (text: string): string | undefined => {
@@ -41,8 +46,11 @@ export const finalLine = (text: string): string | undefined => {
     const at = lower.lastIndexOf(phrase)
     return at < 0 ? 0 : at + phrase.length
   }))
-  const bare = stripCharsEnd(stripCharsStart(line.slice(from), OPENING), CLOSING)
-  return bare.startsWith("- ") ? bare.slice(2) : bare
+  // A line may be a heading, a quotation or a bullet; behind "answer is", "-" is a sign.
+  const opened = stripCharsStart(line.slice(from), from === 0 ? LINE_OPENING : PHRASE_OPENING)
+  const bare = stripCharsEnd(opened, CLOSING)
+  if (goesOn(bare, opened.slice(bare.length))) return `${bare}...`
+  return from === 0 && bare.startsWith("- ") ? bare.slice(2) : bare
 }
 
 const letterAt = (text: string, at: number, letters: string): string | undefined =>

@@ -1,4 +1,5 @@
 // From tokens to values. Only numbers are computed; anything with a variable, a function or a relation is left symbolic.
+import { goesOn } from "./Extract.ts"
 import { type Token, tokenize } from "./Latex.ts"
 import { add, decimal, divide, exact, float, MAX_DIGITS, multiply, negate, power, type Real, root } from "./Real.ts"
 
@@ -8,8 +9,13 @@ export type Answer =
   | { readonly _tag: "Infinity"; readonly negative: boolean }
   /** A tuple, a point or an interval: in order, with its brackets. */
   | { readonly _tag: "Ordered"; readonly open: string; readonly close: string; readonly items: ReadonlyArray<Answer> }
-  /** A set, or several answers side by side: in any order. */
-  | { readonly _tag: "Unordered"; readonly braces: boolean; readonly items: ReadonlyArray<Answer> }
+  /** A set, or several answers side by side: in any order. `names` are those of the items, where they have different ones. */
+  | {
+    readonly _tag: "Unordered"
+    readonly braces: boolean
+    readonly items: ReadonlyArray<Answer>
+    readonly names: ReadonlyArray<string>
+  }
   | { readonly _tag: "Union"; readonly items: ReadonlyArray<Answer> }
   /** Words. */
   | { readonly _tag: "Text"; readonly text: string }
@@ -291,7 +297,9 @@ const number = (tokens: ReadonlyArray<Token>, start: number, end: number): Answe
   const stop = isSymbol(tokens[last - 1], "%") ? last - 1 : last
   try {
     const real = new Expression(tokens, start + dollar, stop).whole()
-    return { _tag: "Number", real, percent, unit: percent || dollar === 1 ? "" : unit }
+    // Beyond the range of doubles.
+    if (real._tag === "Float" && !Number.isFinite(real.value)) return symbolic(tokens, start, end)
+    return { _tag: "Number", real, percent, unit: percent ? "" : dollar === 1 ? "dollar" : unit }
   } catch (error) {
     if (error instanceof NotANumber) return symbolic(tokens, start, end)
     throw error
@@ -339,7 +347,7 @@ const bracketed = (tokens: ReadonlyArray<Token>, start: number, end: number, dep
   const braces = first.symbol === "{{" && last.symbol === "}}"
   if (braces || (first.symbol === "{" && last.symbol === "}" && inner.length > 1)) {
     const items = start + 1 === end - 1 ? [] : listed(tokens, start + 1, end - 1, depth + 1)
-    return items === undefined ? undefined : { _tag: "Unordered", braces: true, items }
+    return items === undefined ? undefined : { _tag: "Unordered", braces: true, items, names: [] }
   }
   if (inner.length < 2 || first.symbol === "{" || last.symbol === "}") return undefined
   const items = inner.map(([from, to]) => value(tokens, from, to, depth + 1))
@@ -362,7 +370,7 @@ const words = (tokens: ReadonlyArray<Token>, start: number, end: number): Answer
 
 const value = (tokens: ReadonlyArray<Token>, start: number, end: number, depth: number): Answer => {
   if (depth > MAX_DEPTH || start >= end) return symbolic(tokens, start, end)
-  if (end - start === 1 && isSymbol(tokens[start], "\\emptyset")) return { _tag: "Unordered", braces: true, items: [] }
+  if (end - start === 1 && isSymbol(tokens[start], "\\emptyset")) return { _tag: "Unordered", braces: true, items: [], names: [] }
   const union = splitAt(tokens, start, end, (token) => isSymbol(token, "\\cup") || (token._tag === "Name" && token.name === "U"))
   if (union !== undefined && union.length > 1 && union.length <= MAX_ITEMS) {
     return { _tag: "Union", items: union.map(([from, to]) => value(tokens, from, to, depth + 1)) }
@@ -371,19 +379,29 @@ const value = (tokens: ReadonlyArray<Token>, start: number, end: number, depth: 
     number(tokens, start, end)
 }
 
+/** The text without periods and whitespace at its end, unless they say that a decimal goes on. */
+const withoutPeriods = (text: string): string => {
+  let end = text.length
+  while (end > 0 && (text[end - 1] === "." || text[end - 1]!.trim() === "")) end--
+  const bare = text.slice(0, end)
+  return goesOn(bare, text.slice(end)) ? text : bare
+}
+
 /** What an answer stands for. Total: an answer that is too long or malformed is symbolic. */
 export const parseAnswer = (answer: string): Answer => {
-  const trimmed = answer.trim().replace(/^\\\(|\\\)$|^\\\[|\\\]$/g, "").replace(/[.\s]+$/, "").trim()
+  const trimmed = withoutPeriods(answer.trim().replace(/^\\\(|\\\)$|^\\\[|\\\]$/g, "")).trim()
   if (trimmed.length > MAX_LENGTH) return { _tag: "Symbolic", text: trimmed }
   const tokens = tokenize(trimmed)
   if (tokens === undefined) return { _tag: "Symbolic", text: trimmed.replace(/\s+/g, "") }
-  const start = afterName(tokens, 0, tokens.length)
-  const items = splitAt(tokens, start, tokens.length, isJoint)
+  const items = splitAt(tokens, 0, tokens.length, isJoint)
   if (items === undefined || items.length > MAX_ITEMS) return symbolic(tokens, 0, tokens.length)
-  const parts = listed(tokens, start, tokens.length, 0)!
+  const parts = listed(tokens, 0, tokens.length, 0)!
   if (parts.length === 1) return parts[0]!
-  // A list in which something is not understood is compared as a whole: "x + y, when x > 0" is no list.
-  return parts.length === 0 || parts.some((part) => part._tag === "Symbolic")
+  const names = items.flatMap(([from, to]) => afterName(tokens, from, to) > from ? [show(tokens, from, from + 1)] : [])
+  const different = new Set(names).size
+  // A list in which something is not understood is compared as a whole: "x + y, when x > 0" is no list. Neither is one in which
+  // it cannot be told which values belong together: "x = 1, y = 2 or x = 2, y = 1".
+  return parts.length === 0 || parts.some((part) => part._tag === "Symbolic") || (different > 1 && different < Math.max(names.length, parts.length))
     ? symbolic(tokens, 0, tokens.length)
-    : { _tag: "Unordered", braces: false, items: parts }
+    : { _tag: "Unordered", braces: false, items: parts, names: different > 1 ? names : [] }
 }

@@ -37,6 +37,9 @@ export const toNumber = (real: Real): number => {
   return Number(numerator / shift) / Number(denominator / shift)
 }
 
+/** What is beyond the range of doubles is no number from there on. */
+const finite = (value: number): number => Number.isFinite(value) ? value : NaN
+
 const bothExact = (
   a: Real,
   b: Real,
@@ -45,7 +48,7 @@ const bothExact = (
 ): Real =>
   a._tag === "Exact" && b._tag === "Exact"
     ? onExact(a.numerator, a.denominator, b.numerator, b.denominator)
-    : float(onFloat(toNumber(a), toNumber(b)))
+    : float(finite(onFloat(finite(toNumber(a)), finite(toNumber(b)))))
 
 export const add = (a: Real, b: Real): Real =>
   bothExact(a, b, (an, ad, bn, bd) => exact(an * bd + bn * ad, ad * bd), (x, y) => x + y)

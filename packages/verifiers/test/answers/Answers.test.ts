@@ -15,18 +15,21 @@ const same: ReadonlyArray<readonly [string, string]> = [
   ["\\{1, 1, 2\\}", "\\{2,1\\}"], ["1,2", "2, 1"], ["1 and 2", "\\{2,1\\}"], ["x=1, x=2", "2,1"], ["1, 2", "(1,2)"],
   ["1 \\pm \\sqrt{2}", "1+\\sqrt{2}, 1-\\sqrt{2}"], ["\\emptyset", "\\{\\}"], ["[0, \\infty)", "[0,\\infty)"],
   ["(-\\infty, 1] \\cup [2, 3)", "[2,3)\\cup(-\\infty,1]"], ["x \\in (1,2)", "(1, 2)"], ["\\text{Tuesday}", "tuesday"],
-  ["Yes", "\\text{yes}"], ["3x + 2", "3x+2"], ["\\infty", "\u221e"]
+  ["Yes", "\\text{yes}"], ["3x + 2", "3x+2"], ["\\infty", "\u221e"],
+  ["x = 1, y = 2", "y=2, x=1"], ["x = 1, y = 2", "1, 2"], ["10^{400}\\pi", "10^{400}\\pi"], ["1.5...", "1.5..."]
 ]
 
 const other: ReadonlyArray<readonly [string, string]> = [
   ["42", "43"], ["0.33", "1/3"], ["3.14", "\\pi"], ["1.41", "\\sqrt{2}"], ["50%", "5"], ["12 cm", "13"], ["(1,2)", "(2,1)"],
   ["[1,2]", "(1,2)"], ["\\{1,2\\}", "\\{1,3\\}"], ["1,2", "1,2,3"], ["yes", "no"], ["True", "False"], ["\\infty", "-\\infty"],
-  ["1", "(1,2)"], ["1,2", "[1,2]"], ["[0,1]", "[0,1] \\cup [2,3]"], ["1,3", "(1,2)"]
+  ["1", "(1,2)"], ["1,2", "[1,2]"], ["[0,1]", "[0,1] \\cup [2,3]"], ["1,3", "(1,2)"], ["x = 1, y = 2", "x = 2, y = 1"]
 ]
 
 const unknown: ReadonlyArray<readonly [string, string]> = [
   ["x+1", "1+x"], ["12 cm", "12 m"], ["a blue car", "blue car"], ["\\sin 1", "0.84"], ["1/0", "1/0 "], ["2,1", "(1,2)"],
-  ["9^{9^{9}}", "1"], ["", "1"], ["three", "3"], ["1 < x < 2", "(1,2)"], ["\\frac{1}{", "1"]
+  ["9^{9^{9}}", "1"], ["", "1"], ["three", "3"], ["1 < x < 2", "(1,2)"], ["\\frac{1}{", "1"],
+  ["0.333...", "1/3"], ["0.17 ...", "1/6"], ["5, as shown", "5"], ["1, 2, as shown", "1, 2"], ["\\$0.50", "50 cents"], ["\\$5", "5 cents"],
+  ["\\frac{1}{10^{400}\\pi}", "0"], ["10^{500}\\pi/10^{500}", "\\pi"], ["x=1, y=2 or x=2, y=1", "x=1, y=1 or x=2, y=2"]
 ]
 
 describe("comparison by value", () => {
@@ -53,6 +56,8 @@ describe("extraction", () => {
     expect(finalLine("Thus.\nThe answer is **12**.\n\n")).toBe("12")
     expect(finalLine("a\n-3\n")).toBe("-3")
     expect(finalLine(" \n")).toBeUndefined()
+    expect(["- 5", "> 5", "The answer is - 5.", "The answer is > 5."].map(finalLine)).toEqual(["5", "5", "- 5", "> 5"])
+    expect(["The answer is **0.333...**", "The answer is 5...", "Answer: 0.5."].map(finalLine)).toEqual(["0.333...", "5", "0.5"])
   })
   test("the answer behind the thought", () => {
     expect(answerAfterThink("<think>\nso\n</think>\n\nYes.")).toBe("Yes.")
@@ -66,6 +71,12 @@ describe("extraction", () => {
     expect(chosenLetter("A or B, I take B!", "ABCD")).toBe("B")
     expect(chosenLetter("none", "ABCD")).toBeUndefined()
   })
+})
+
+test.each([".", " ", "\n", "\u3000"])("a long run of %j takes no time", (piece) => {
+  const run = piece.repeat(100_000)
+  expect(compareAnswers(`1${run}x`, "1")._tag).toBe("Undecided")
+  expect(compareAnswers(`1${run}`, "1")._tag).toBe("Equal")
 })
 
 test("verdicts", () => {
