@@ -1,6 +1,6 @@
 // Curriculum decomposition: an instruction with constraints c1..cn becomes n instructions, of which level k keeps the
 // first k constraints.
-import { constraintsOf, type PromptRow, promptRow } from "./PromptRow.ts"
+import { constraintsOf, contentId, type PromptRow, promptRow } from "./PromptRow.ts"
 import { PromptError } from "./PromptError.ts"
 import { isReasoning } from "./Reasoning.ts"
 
@@ -48,7 +48,7 @@ export const decompose = (row: PromptRow): ReadonlyArray<PromptRow> =>
 
 /** The levels of all rows, each distinct prompt once, in the order of the rows. Done twice, it changes nothing more. */
 export const decomposeAll = (rows: ReadonlyArray<PromptRow>): ReadonlyArray<PromptRow> => [
-  ...new Map(rows.flatMap(decompose).map((row) => [row.id, row])).values()
+  ...new Map(rows.flatMap(decompose).map((row) => [contentId(row), row])).values()
 ]
 
 /** The rows that are not levels of others: what a dataset was decomposed from. */

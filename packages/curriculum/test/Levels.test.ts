@@ -40,6 +40,9 @@ describe("decompose", () => {
   test("levels shared by rows come once", () => {
     const other = rowOf("tea", [noComma, twoBullets])
     expect(decomposeAll([row, other]).map((level) => level.level)).toEqual([1, 2, 3, 2])
+    // Also where rows have ids of their own.
+    const prompts = decomposeAll([{ ...row, id: "1" }, { ...rowOf("tea", [noComma, cheerful]), id: "2" }]).map(({ prompt }) => prompt)
+    expect(prompts.length).toBe(new Set(prompts).size)
   })
 
   test.each([-1, 4, 1.5, NaN])("there is no level %p", (k) => {
