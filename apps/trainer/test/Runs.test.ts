@@ -258,6 +258,11 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
       /objective\.importance\.name: is token-truncate.*\n {2}set train\.oldLogProbs to trainer/
     ],
     ["a best checkpoint without evaluations", async () => ({ "checkpoint.final": "best" }), /checkpoint\.final: is best.*\n {2}set eval\.every/],
+    [
+      "a best checkpoint by a score that is not known",
+      async () => ({ "checkpoint.final": "best", "eval.every": "1", "eval.score": "relevance" }),
+      /eval\.score: is relevance, which nobody knows.*\n {2}set another/
+    ],
     ["a learning rate that is not one", async () => ({ "--learning-rate": "-1" }), /learning-rate: optimizer\.learningRate is -1/]
   ]
 

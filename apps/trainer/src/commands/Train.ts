@@ -226,6 +226,10 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       )
     yield* display.begin("train", config.train.steps, policyColumns, completed)
     const before = saved?.before ?? (yield* measure("before: held-out prompts"))
+    const { score } = config.eval
+    if (config.checkpoint.final === "best" && evaluationMetrics(before.evaluation)[scoreNames[score]] === undefined) {
+      yield* refuse("eval.score", score, "which nobody knows of these held-out prompts, so that none is the best", "set another, or checkpoint.final to last")
+    }
 
     const options: GrpoOptions = {
       promptsPerStep,
