@@ -299,6 +299,12 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
     await rm(at("runs/again"), { recursive: true })
   })
 
+  test("fine-tuning that is to end with its best weights", async () => {
+    const { code, stderr } = await ifrl(["sft", "--name", "best-tuned", "--model", "model", "--set", "checkpoint.final=best"])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/checkpoint\.final: is best, but fine-tuning ends with the weights of its last step\n {2}set it to last/)
+  })
+
   test("fine-tuning whose updates are all skipped", async () => {
     const { code, stderr } = await ifrl([
       "sft", "--name", "skipped", "--model", "model", "--set", "data.examples=chat.jsonl", "--set", "data.validation=chat.jsonl",

@@ -89,6 +89,14 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       remedy: "set it to 0, or leave out model.fresh"
     })
   }
+  if (config.checkpoint.final === "best") {
+    return yield* new CommandError({
+      operation: "config",
+      subject: "checkpoint.final",
+      reason: "is best, but fine-tuning ends with the weights of its last step",
+      remedy: "set it to last"
+    })
+  }
   const folder = yield* RunFolder
   const display = yield* Display
   const checkpoints = yield* Checkpoints
