@@ -158,11 +158,13 @@ describe("a dataset of the Hub", () => {
   }
   let server: Server
   let requests: Array<string> = []
+  const authorizations: Array<string | undefined> = []
   let faults: Array<string> = []
   beforeAll(async () => {
     server = createServer((request, response) => {
       const url = request.url!
       requests.push(url)
+      authorizations.push(request.headers.authorization)
       const fault = faults.shift()
       if (fault === "500") return void response.writeHead(500).end()
       if (fault === "short") return void response.writeHead(200, { "content-length": "3" }).end("{}\n")
@@ -222,6 +224,19 @@ describe("a dataset of the Hub", () => {
     expect(requests.length).toBe(6)
     expect((await records("hub:me/data@other/data/train-1.jsonl", cache)).length).toBe(1)
     expect(readdirSync(join(cache, "me--data")).toSorted()).toEqual(["abc", "def", "main.json", "other.json"])
+  })
+
+  test("is asked for without a token when HF_TOKEN is empty, and not at all when HF_HUB_OFFLINE is true", async () => {
+    const cache = newFolder()
+    process.env["HF_TOKEN"] = ""
+    await records("hub:me/data", cache)
+    delete process.env["HF_TOKEN"]
+    expect(authorizations.at(-1)).toBeUndefined()
+    const asked = requests.length
+    process.env["HF_HUB_OFFLINE"] = "true"
+    await records("hub:me/data", cache)
+    delete process.env["HF_HUB_OFFLINE"]
+    expect(requests.length).toBe(asked)
   })
 
   test("whose list of files comes in pages is read whole", async () => {

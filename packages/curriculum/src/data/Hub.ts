@@ -49,8 +49,10 @@ export const fetchDataset = Effect.fn("fetchDataset")(function*(
       "write hub:owner/name, hub:owner/name@revision or hub:owner/name/file"
     )
   const [, name = "", revision = "main", only] = parts
-  const endpoint = (process.env["HF_ENDPOINT"] ?? "https://huggingface.co").replace(/\/+$/, "")
-  const token = process.env["HF_TOKEN"]
+  // An empty variable counts as unset.
+  const endpoint = (process.env["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, "")
+  const token = process.env["HF_TOKEN"]?.trim() || undefined
+  const offline = ["1", "ON", "YES", "TRUE"].includes((process.env["HF_HUB_OFFLINE"] ?? "").toUpperCase())
   const home = path.join(cache, name.replace("/", "--"))
   const local = (cause: { readonly message: string }) =>
     fail(`cannot be kept: ${cause.message}`, `check the folder ${cache} and the space on its disk`, cause)
@@ -97,7 +99,7 @@ export const fetchDataset = Effect.fn("fetchDataset")(function*(
   const pointer = path.join(home, `${revision}.json`)
   const Listing = Schema.Struct({ sha: Schema.String, files: Schema.Array(File) })
   const listing =
-    process.env["HF_HUB_OFFLINE"] === "1"
+    offline
       ? yield* fs.readFileString(pointer).pipe(
           Effect.flatMap(Schema.decodeUnknownEffect(Schema.fromJsonString(Listing))),
           Effect.mapError((cause) => fail("has not been downloaded, and HF_HUB_OFFLINE is set", "unset it once", cause))
