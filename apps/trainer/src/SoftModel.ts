@@ -112,10 +112,12 @@ export const ownSoftModel = Effect.fn("ownSoftModel")(function*(
     const policy = given === undefined ? loadModel(modelDirectory(config.model.path), modelOptions(config.data.thinking)) : Effect.succeed(given)
     return yield* Effect.scoped(trainSoftModel(config, policy, rows, directory))
   }
-  yield* loadRewardModel(path.join(directory, modelFolder))
+  const model = path.join(directory, modelFolder)
+  yield* loadRewardModel(model)
   const work = path.join(directory, workFolder)
   yield* fs.remove(work, { recursive: true, force: true }).pipe(inFolder(work))
-  return JSON.parse(done.value) as SoftModelSummary
+  // What was written names the folder as the first command did, from where it was called.
+  return { ...JSON.parse(done.value) as SoftModelSummary, directory: model }
 })
 
 /** Name of the model that a reward model starts from. */

@@ -2,7 +2,7 @@
 // the unbroken one, byte for byte.
 import { afterAll, beforeAll, expect, test } from "@jest/globals"
 import { promptRow } from "@ifrl/curriculum"
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -79,4 +79,13 @@ test.each([
   const unbroken = await left("unbroken")
   expect(unbroken.work).toEqual([])
   expect(await left(name)).toEqual(unbroken)
+}, patience)
+
+test("a run whose folder has moved, or is named from elsewhere, asks the reward model that is in it", async () => {
+  await rename(at("runs/train-training"), at("moved"))
+  const { code, stderr, stdout } = await runScript(at("runs"), binary, [
+    "train", "--resume", "../moved", "--model", "../model", "--set", "data.prompts=../train.jsonl", "--set", "data.heldOut=../held.jsonl", "--json"
+  ])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining("ifrl:") })
+  expect(JSON.parse(stdout)).toMatchObject({ rewardModel: { directory: join("..", "moved", "reward-model") } })
 }, patience)
