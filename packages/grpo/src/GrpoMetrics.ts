@@ -75,7 +75,6 @@ export const rewardMetrics = (rewards: ReadonlyArray<Reward>): MetricRecord => {
   }
   return finite({
     reward: mean(values),
-    reward_std: values.length === 0 ? NaN : std(values),
     ...(values.length > 0 && { "critic/score/min": least(values), "critic/score/max": most(values) }),
     "rewards/format/mean": mean(rewards.map((r) => r.formatted ? 1 : 0)),
     "rewards/undecided": rewards.length - values.length,
@@ -98,10 +97,14 @@ export interface SampledGroup {
   readonly degenerate: boolean
 }
 
-/** Zero-variance groups; rewards by curriculum level; rewards and lengths by domain. Of all groups sampled. */
+const decidedOf = (group: SampledGroup) => group.rewards.flatMap((r) => r.value === undefined ? [] : [r.value])
+
+/**
+ * Zero-variance groups, and the standard deviation of rewards within a group on average; rewards by curriculum level; rewards
+ * and lengths by domain. Of all groups sampled.
+ */
 export const groupMetrics = (groups: ReadonlyArray<SampledGroup>, promptsPerStep: number): MetricRecord => {
-  const rewardOf = (members: ReadonlyArray<SampledGroup>) =>
-    mean(members.flatMap((group) => group.rewards.flatMap((r) => r.value === undefined ? [] : [r.value])))
+  const rewardOf = (members: ReadonlyArray<SampledGroup>) => mean(members.flatMap(decidedOf))
   const lengthOf = (members: ReadonlyArray<SampledGroup>) =>
     mean(members.flatMap((group) => group.completions.map((c) => c.tokens.length)))
   const by = (
@@ -112,6 +115,7 @@ export const groupMetrics = (groups: ReadonlyArray<SampledGroup>, promptsPerStep
     Object.fromEntries([...groupBy(groups, key)].map(([name, members]) => [`${prefix}/${name}`, of(members)]))
   const domain = ({ row }: SampledGroup) => row.domain === "" ? "other" : row.domain
   return finite({
+    reward_std: mean(groups.map(decidedOf).filter((rewards) => rewards.length > 1).map(std)),
     frac_reward_zero_std: groups.filter((group) => group.degenerate).length / groups.length,
     level: mean(groups.map((group) => group.row.level)),
     "rollout/prompts": groups.length,

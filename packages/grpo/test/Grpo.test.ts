@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals"
-import { perSample, scored } from "@ifrl/reward"
+import { perSample, type RewardFunction, scored } from "@ifrl/reward"
 import { Rollout } from "@ifrl/rollout"
 import { Effect, FileSystem, Layer } from "effect"
 import {
@@ -262,6 +262,22 @@ describe("GRPO steps", () => {
       expect(replaced.metrics["rollout/resampled_prompts"]).toBeGreaterThan(1)
       const bounded = yield* sizes({ action: "resample", rounds: 1 })
       expect(bounded.metrics["rollout/prompts"]).toBeLessThanOrEqual(4)
+    })))
+
+  test("reward_std is that within groups, as TRL has it: rewards that differ from prompt to prompt alone have none", () =>
+    run(Effect.gen(function*() {
+      const model = yield* freshModel
+      const spread = Effect.fnUntraced(function*(reward: RewardFunction) {
+        const { episodes, metrics } = yield* collect(optionsFor(model), 1).pipe(Effect.provide(layersFor(model, { reward })))
+        return { metrics, rewards: episodes.map((episode) => episode.reward.value!) }
+      })
+      const between = yield* spread(perSample("prompt", ({ row }) => scored(row.prompt.length / 100)))
+      expect(new Set(between.rewards).size).toBeGreaterThan(1)
+      expect(between.metrics.frac_reward_zero_std).toBe(1)
+      expect(between.metrics.reward_std).toBeCloseTo(0, 12)
+      const within = yield* spread(perSample("place", ({ id, row }) => scored(row.prompt.length / 100 + Number(id.split("#")[1]) / 10)))
+      // Of 0, 0.1 ... 0.7: the squares around 0.35 add up to 0.42, over 7.
+      expect(within.metrics.reward_std).toBeCloseTo(Math.sqrt(0.06), 9)
     })))
 
   test("the trainer's own log-probs before the first update can be what the ratio starts from", () =>
