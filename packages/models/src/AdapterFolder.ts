@@ -103,10 +103,11 @@ const adapterJson = ({ options, parameters }: Adapter, { base }: SaveAdapterOpti
 
 const isFactor = (name: string) => /\.lora_[AB]\.weight$/.test(name)
 
-/** Names and shapes in the file against those that the config asks for. */
+/** Names and shapes in the file against those that the config asks for; `saved` are modules that it holds whole. */
 const mismatch = (
   specs: ReadonlyArray<ParameterSpec>,
-  found: ReadonlyMap<string, ReadonlyArray<number>>
+  found: ReadonlyMap<string, ReadonlyArray<number>>,
+  saved: ReadonlyArray<unknown>
 ): ModelError | undefined => {
   const remedy = "Use the adapter_config.json that was saved with these weights, and the model that they were trained on"
   for (const { name, shape } of specs) {
@@ -119,8 +120,15 @@ const mismatch = (
   }
   const known = new Set(specs.map(({ name }) => prefix + name))
   const surplus = [...found.keys()].find((name) => !known.has(name))
-  return surplus === undefined
-    ? undefined
+  if (surplus === undefined) return undefined
+  const isSaved = saved.some((module) => surplus.replace(/\.[^.]+$/, "").endsWith(`.${String(module)}`))
+  return isSaved
+    ? new ModelError({
+        key: "modules_to_save",
+        tensor: surplus,
+        problem: "is kept whole beside the adapter, which is not supported here",
+        remedy: "Merge it with peft and load the merged model"
+      })
     : new ModelError({ tensor: surplus, problem: "belongs to no module that target_modules names", remedy })
 }
 
@@ -148,7 +156,8 @@ export const loadAdapter = Effect.fn("loadAdapter")(function*(
   const shape = yield* Effect.fromResult(loraShape(config, options)).pipe(Effect.mapError(inFile(settings)))
   const specs = [...loraParameters(config, shape), ...whole]
   const { entries } = yield* readSafetensorsHeader(weights)
-  const problem = mismatch(specs, new Map(entries.map(({ dims, name }) => [name, dims])))
+  const saved = isRecord(json) && Array.isArray(json["modules_to_save"]) ? (json["modules_to_save"] as Array<unknown>) : []
+  const problem = mismatch(specs, new Map(entries.map(({ dims, name }) => [name, dims])), saved)
   if (problem !== undefined) return yield* inFile(weights)(problem)
   const { tensors } = yield* readSafetensors(weights, { floats: "float32" })
   const parameters = new Map<string, Tensor<"float32">>()

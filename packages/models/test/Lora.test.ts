@@ -179,6 +179,11 @@ describe("what can't be is refused by name", () => {
   ])("%s", async (key, change) => {
     expect((await altered(change)).key).toBe(key)
   })
+  test("a module that is kept whole and has no place in the model", async () => {
+    const { config } = await load("qwen2-lora")
+    const error = await failure(loadAdapter(fixture("qwen2-lora-classifier"), config))
+    expect([error.key, error.tensor]).toEqual(["modules_to_save", "base_model.model.score.weight"])
+  })
   test("another rank than the tensors', fewer modules, more modules", async () => {
     expect((await altered({ r: 2 })).tensor).toContain("lora_A.weight")
     expect((await altered({ target_modules: ["q_proj"] })).message).toContain("no module that target_modules names")
