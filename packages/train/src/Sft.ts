@@ -57,12 +57,12 @@ export const supervisedRow = (
     )
   }
   const prompt = tokenizer.encode(text)
-  const completion = Int32Array.of(...tokenizer.encode(rest), end)
-  const length = prompt.length + completion.length
+  const completion = tokenizer.encode(rest)
+  const length = prompt.length + completion.length + 1
   if (length > maxLength) {
     return refuse(`${length} tokens do not fit into ${maxLength}`, "shorten or drop it, or raise the longest sequence")
   }
-  return { id, tokens: Int32Array.of(...prompt, ...completion), promptLength: prompt.length }
+  return { id, tokens: Int32Array.of(...prompt, ...completion, end), promptLength: prompt.length }
 }
 
 export interface SftOptions {

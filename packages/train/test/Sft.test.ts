@@ -41,3 +41,8 @@ test("without a prefilled thought the answer is learnt as it is, and ends as the
     expect(tokenizer.decode(row.tokens.subarray(row.promptLength))).toBe(answer + end)
   }
 })
+
+test("an answer of any length is refused by its length", async () => {
+  const tokenizer = await tokenizerOf("qwen3")
+  expect(() => supervisedRow(conversation("Brest or Oslo. ".repeat(40_000)), tokenizer, 300)).toThrow(/^sft: c: \d{6} tokens do not fit into 300/)
+})
