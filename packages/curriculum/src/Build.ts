@@ -130,8 +130,8 @@ const makeRows = Effect.fnUntraced(function*(config: BuildConfig, taxonomy: Taxo
 
 /**
  * Builds the curriculum of `config` in a folder. A finished one of the same config and sources is left as it is while
- * its files are whole, an unfinished one goes on; another one is refused unless `overwrite`. Gives the manifest, and how many of the units were
- * there already.
+ * its files are whole, an unfinished one goes on; another one is refused unless `overwrite`. Gives the manifest, and
+ * how many of the units were there already.
  */
 export const buildCurriculum = Effect.fn("buildCurriculum")(function*(config: BuildConfig, options: BuildOptions) {
   const taxonomy = options.taxonomy ?? ours
