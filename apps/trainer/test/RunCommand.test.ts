@@ -71,6 +71,8 @@ describe("runCommand", () => {
     expect(await read("config.json")).toMatchObject({ train: { steps: 9, seed: 5 } })
     const { exit } = await run(twoSteps, "train", "--resume", join(folder, "a"), "--config", "other.yaml")
     expect(String(exit)).toMatch(/a resumed run has a config/)
+    const elsewhere = await run(twoSteps, "train", "--resume", join(folder, "b"))
+    expect(String(elsewhere.exit)).toContain(`--resume ${join(folder, "b")}: there is no run`)
   })
 
   test("a program that fails leaves no summary", async () => {

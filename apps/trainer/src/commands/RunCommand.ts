@@ -4,7 +4,7 @@ import type { PromptError } from "@ifrl/curriculum"
 import type { ModelError } from "@ifrl/models"
 import { Runtime } from "@ifrl/runtime"
 import type { Checkpoint } from "@ifrl/train"
-import { Console, Effect, type FileSystem, Layer, Option, Path } from "effect"
+import { Console, Effect, FileSystem, Layer, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
@@ -109,9 +109,18 @@ export const runHandler =
           remedy: "leave --config and --preset out; --set and named flags still count"
         })
       }
+      const saved = resume === undefined ? undefined : path.join(resume, "config.json")
+      if (saved !== undefined && !(yield* (yield* FileSystem.FileSystem).exists(saved))) {
+        return yield* new CommandError({
+          operation: name,
+          subject: `--resume ${resume}`,
+          reason: `there is no run, for want of ${saved}`,
+          remedy: "give the folder of a run, which is the first thing that a run prints"
+        })
+      }
       const named = [...(source.flags ?? []).map((flag) => flag.path), ...(source.assignments ?? [])]
       const shipped = options.embedded === true && source.preset === undefined && !named.some((key) => /^model\.path\b/.test(key)) ? embeddedConfig() : undefined
-      const file = resume === undefined ? source.file ?? shipped : path.join(resume, "config.json")
+      const file = saved ?? source.file ?? shipped
       const config = yield* readConfig({ ...source, file })
       yield* Effect.forEach(modelsOf(config, options), (model) => fetchModel(model, { weights: !input["dry-run"] }), { discard: true })
       if (input["dry-run"]) return yield* dryRun(config, options)
@@ -121,7 +130,10 @@ export const runHandler =
         const display = yield* Display
         yield* display.line(`run ${folder.directory}`)
         const result = yield* options.program(config, { resumed: resume !== undefined }).pipe(
-          Effect.onInterrupt(() => Console.error(`ifrl: go on with: ifrl ${name}${options.resumeWith ?? ""} --resume ${folder.directory}`))
+          // A live view wipes out what is printed under it.
+          Effect.onInterrupt(() =>
+            Effect.andThen(display.end, Console.error(`ifrl: go on with: ifrl ${name}${options.resumeWith ?? ""} --resume ${folder.directory}`))
+          )
         )
         yield* display.end
         yield* folder.keepConfig
