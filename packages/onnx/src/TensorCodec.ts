@@ -58,10 +58,21 @@ export const densify = (values: TensorProto, indices: TensorProto, dims: Readonl
   const count = data.dims.reduce((a, b) => a * b, 1)
   const size = count === 0 ? 0 : data.bytes.byteLength / count
   const positions = new BigInt64Array(new Uint8Array(at.bytes).buffer)
+  const refuse = (problem: string) =>
+    new OnnxError({
+      problem: `Sparse tensor ${values.name} has ${problem}`,
+      remedy: "The file is damaged: export the model again",
+      tensor: values.name
+    })
+  // A flat index is one along a single axis.
+  const axes = at.dims.length === 1 ? [dims.reduce((a, b) => a * b, 1)] : dims
+  if (positions.length !== count * axes.length) throw refuse(`${count} values and indices [${at.dims.join(", ")}]`)
   for (let i = 0; i < count; i++) {
-    const flat = at.dims.length === 1
-      ? Number(positions[i])
-      : dims.reduce((sum, dim, axis) => sum * dim + Number(positions[i * dims.length + axis]), 0)
+    const flat = axes.reduce((sum, dim, axis) => {
+      const index = Number(positions[i * axes.length + axis])
+      if (index < 0 || index >= dim) throw refuse(`an index beyond [${dims.join(", ")}]`)
+      return sum * dim + index
+    }, 0)
     bytes.set(data.bytes.subarray(i * size, (i + 1) * size), flat * size)
   }
   return { type: data.type, dims: [...dims], bytes }

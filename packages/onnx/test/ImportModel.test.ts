@@ -79,6 +79,17 @@ describe("a model of the reference implementation", () => {
       return () => fromModel(model)
     }
     const whole = everything().graph!
+    const indices = (...values: ReadonlyArray<number>) => (g: NonNullable<ModelProto["graph"]>) => {
+      const sparse = g.sparseInitializer[0]!
+      const { rawData: _, ...rest } = sparse.indices!
+      sparse.indices = Object.assign(Object.create(Object.getPrototypeOf(sparse.indices)), rest, {
+        dims: [BigInt(values.length)],
+        int64Data: values.map(BigInt)
+      })
+    }
+    expect(refusal(indices(0, 3))).toThrow("Sparse tensor sparse_bias has an index beyond [3]")
+    expect(refusal(indices(0, -1))).toThrow("Sparse tensor sparse_bias has an index beyond [3]")
+    expect(refusal(indices(0))).toThrow("Sparse tensor sparse_bias has 2 values and indices [1]")
     expect(refusal((g) => g.initializer.push(whole.initializer.find(({ name }) => name === "nibbles")!)))
       .toThrow("tensor nibbles has ONNX data type 22, which a Graph can't hold")
     expect(refusal((g) => g.node.push(whole.node[4]!))).toThrow("sequence is a sequence")
