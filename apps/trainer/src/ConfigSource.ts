@@ -112,9 +112,13 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 const at = (values: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
   path.reduce<unknown>((node, name) => isObject(node) || Array.isArray(node) ? (node as Json)[name as string] : undefined, values)
 
-/** The layer that has the last word on `path`. */
-const originOf = (layers: ReadonlyArray<Layer>, path: ReadonlyArray<PropertyKey>) =>
-  layers.findLast((layer) => at(layer.values, path) !== undefined)?.origin ?? layers.at(-1)?.origin ?? "config"
+/** The layer that has the last word on `path`, or else on the nearest that holds it: what is missing stands in no layer. */
+const originOf = (layers: ReadonlyArray<Layer>, path: ReadonlyArray<PropertyKey>): string =>
+  layers.findLast((layer) => at(layer.values, path) !== undefined)?.origin ??
+    (path.length > 1 ? originOf(layers, path.slice(0, -1)) : layers.at(-1)?.origin ?? "config")
+
+/** JSON has no word for numbers that are not finite. */
+const shown = (value: unknown) => typeof value === "number" ? String(value) : JSON.stringify(value)
 
 const presetLayer = Effect.fnUntraced(function*(name: string) {
   if (Object.hasOwn(presets, name)) {
@@ -161,7 +165,7 @@ export const resolveConfig = Effect.fn("resolveConfig")(function*(source: Config
       const [issue] = formatIssues(error.issue).issues
       const path = (issue?.path ?? []).map((part) => typeof part === "object" ? part.key : part)
       const key = path.map(String).join(".")
-      const found = JSON.stringify(at(merged, path))
+      const found = shown(at(merged, path))
       return new CommandError({
         operation,
         subject: originOf(layers, path),

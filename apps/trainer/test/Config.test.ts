@@ -71,6 +71,14 @@ describe("readConfig", () => {
     ["a value of the wrong type", { file: "a.yaml" }, { "a.yaml": "train: { steps: many }" }, "a.yaml", "train.steps is \"many\""],
     ["a section that is no object", { file: "a.yaml" }, { "a.yaml": "train: 3" }, "a.yaml", "train is 3"],
     ["a name that is not in the list", { assignments: ["objective.name=ppo"] }, {}, "--set objective.name=ppo", "objective.name is \"ppo\""],
+    ["a value that is not finite", { assignments: ["eval.temperature=.nan"] }, {}, "--set eval.temperature=.nan", "eval.temperature is NaN"],
+    [
+      "a value that lacks a part",
+      { assignments: ["optimizer.betas=[0.9]", "train.steps=3"] },
+      {},
+      "--set optimizer.betas=[0.9]",
+      "optimizer.betas.1 is undefined"
+    ],
     ["a file that is missing", { file: "none.yaml" }, {}, "none.yaml", "no such file"],
     ["a file that is no object", { file: "a.yaml" }, { "a.yaml": "[1]" }, "a.yaml", "is not an object of sections"],
     ["a file that is no YAML", { file: "a.yaml" }, { "a.yaml": "a: [1" }, "a.yaml", /at line 1/],
