@@ -9,8 +9,8 @@ export type LearningRateShape = typeof LearningRateShape.Type
 export const LearningRateSchedule = Schema.Struct({
   name: LearningRateShape.pipe(Schema.withDecodingDefaultKey(Effect.succeed("constant" as const))).annotate({
     description:
-      "Shape after the warm-up: constant; linear or cosine decay to minimumRatio at the last update; late-linear is " +
-      "constant, then linear over the last fifth."
+      "Shape after the warm-up: constant; linear or cosine decay, which would come to minimumRatio one update after the last; " +
+      "late-linear is constant, then linear over the last fifth."
   }),
   warmupSteps: Schema.Int.pipe(
     Schema.check(Schema.isGreaterThanOrEqualTo(0)),
@@ -22,7 +22,7 @@ export const LearningRateSchedule = Schema.Struct({
   minimumRatio: Schema.Finite.pipe(
     Schema.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
     Schema.withDecodingDefaultKey(Effect.succeed(0))
-  ).annotate({ description: "Share of the base rate that is left at the last update of a decay.", unit: "share" })
+  ).annotate({ description: "Share of the base rate that a decay would come to one update after the last.", unit: "share" })
 })
 export type LearningRateSchedule = typeof LearningRateSchedule.Type
 
