@@ -82,23 +82,19 @@ export const guard = (
     skipped: updates > 0 ? 0 : state.skipped + skipped,
     idle: updates > 0 && effective > 0 ? 0 : state.idle + 1
   }
+  const skips = `the last ${next.skipped} updates were skipped: gradients not finite or longer than guards.skipGradNorm`
+  const afterSkips = "lower optimizer.learningRate, or resume from an earlier checkpoint with another train.seed"
   if (config.maxSkipped > 0 && next.skipped >= config.maxSkipped) {
-    return {
-      state: next,
-      stop: failing(
-        `step ${step}`,
-        `the last ${next.skipped} updates were skipped: gradients not finite or longer than guards.skipGradNorm`,
-        "lower optimizer.learningRate, or resume from an earlier checkpoint with another train.seed"
-      )
-    }
+    return { state: next, stop: failing(`step ${step}`, skips, afterSkips) }
   }
   if (config.idleSteps > 0 && next.idle >= config.idleSteps) {
     return {
       state: next,
       stop: failing(
         `step ${step}`,
-        `nothing was trained in the last ${next.idle} steps: no token had both a weight and an advantage`,
-        "look at reward, frac_reward_zero_std and completions/clipped_ratio in metrics.jsonl: " +
+        `nothing was trained in the last ${next.idle} steps: ` +
+          (next.skipped > 0 ? skips : "no token had both a weight and an advantage"),
+        next.skipped > 0 ? afterSkips : "look at reward, frac_reward_zero_std and completions/clipped_ratio in metrics.jsonl: " +
           "rewards within groups must differ"
       )
     }

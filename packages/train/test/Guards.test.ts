@@ -35,6 +35,14 @@ describe("guard", () => {
     })
   })
 
+  test("steps in which nothing was trained because updates were skipped are said to be that", () => {
+    expect(run(config({ maxSkipped: 0, idleSteps: 2 }), [idle, skipped])).toMatchObject({
+      step: 2,
+      reason: expect.stringMatching(/last 2 steps: the last 2 updates were skipped/),
+      failure: { remedy: expect.stringContaining("optimizer.learningRate") }
+    })
+  })
+
   test("ends the run without a failure when it has gone too far from the reference", () => {
     const stop = run(config({ stopKl: 0.1 }), [{ ...trained, kl: 0.05 }, { ...trained, kl: 0.2 }])
     expect(stop).toMatchObject({ step: 2, reason: expect.stringContaining("0.2000") })
