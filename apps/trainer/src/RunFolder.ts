@@ -1,6 +1,7 @@
-// A run is a folder: config.json (what it was told, complete), metrics.jsonl, completions.jsonl, rollout.safetensors (what the
+// A run is a folder: run.json (the command, and the process that writes here), config.json (what it was told, complete), metrics.jsonl, completions.jsonl, rollout.safetensors (what the
 // step in progress learns from), checkpoints/, tensorboard/ where asked for and, when it has ended, summary.json.
-import { Context, DateTime, Effect, FileSystem, Layer, Path, Stream } from "effect"
+import { Context, DateTime, Effect, FileSystem, Layer, Option, Path, Schema, Stream } from "effect"
+import { randomUUID } from "node:crypto"
 import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
 
@@ -18,6 +19,8 @@ export class RunFolder extends Context.Service<RunFolder, {
   readonly adapter: string
   /** Write the config of a resumed run, once nothing refuses it: until then the folder keeps what the run was told before. */
   readonly keepConfig: Effect.Effect<void, CommandError>
+  /** Nothing, or a failure when another process has begun to write to this run. Whatever writes here asks before each step. */
+  readonly own: Effect.Effect<void, CommandError>
   /** Append records to completions.jsonl. */
   readonly appendCompletions: (records: ReadonlyArray<{ readonly step: number }>) => Effect.Effect<void, CommandError>
   /** Drop the records of steps after `step`, which a resumed run makes again. */
@@ -27,7 +30,7 @@ export class RunFolder extends Context.Service<RunFolder, {
 }>()("@ifrl/trainer/RunFolder") {
   /**
    * The folder of a run of `command` under `config`. A new run refuses a folder that already holds one; a resumed run
-   * goes on in the folder it is given.
+   * goes on in the folder it is given, unless that is one of another command.
    */
   static readonly layer = (
     command: string,
@@ -60,24 +63,60 @@ export const replaceJson = Effect.fnUntraced(function*(file: string, value: unkn
   )
 })
 
+/** What a folder is a run of, and who writes there: the process that began or resumed it last. */
+const Run = Schema.Struct({ command: Schema.String, writer: Schema.String })
+const decodeRun = Schema.decodeEffect(Schema.fromJsonString(Run))
+
 const make = Effect.fnUntraced(function*(command: string, config: Config, resume: string | undefined) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const stamp = DateTime.formatIso(yield* DateTime.now).slice(0, 19).replace("T", "-").replaceAll(":", "")
-  const name = config.run.name === "" ? `${command}-${stamp}` : config.run.name
+  const name = config.run.name === "" ? `${command.replaceAll(" ", "-")}-${stamp}` : config.run.name
   const directory = resume ?? path.join(config.run.folder, name)
 
   const configFile = path.join(directory, "config.json")
+  const runFile = path.join(directory, "run.json")
+  // Folders that were made before there was a run.json have no command.
+  const by = Option.getOrUndefined(yield* fs.readFileString(runFile).pipe(Effect.flatMap(decodeRun), Effect.option))?.command
   if (resume === undefined && (yield* fs.exists(configFile).pipe(inFolder(directory)))) {
     return yield* new CommandError({
       operation: "run folder",
       subject: directory,
-      reason: "already holds a run",
-      remedy: `go on with --resume ${directory}, or choose another --name`
+      reason: by === undefined ? "already holds a run" : `already holds a run of ifrl ${by}`,
+      remedy: by === undefined || by === command ? `go on with --resume ${directory}, or choose another --name` : "choose another --name"
+    })
+  }
+  if (resume !== undefined && by !== undefined && by !== command) {
+    return yield* new CommandError({
+      operation: "run folder",
+      subject: directory,
+      reason: `holds a run of ifrl ${by}, which ifrl ${command} would write over`,
+      remedy: `go on with ifrl ${by} --resume ${directory}, or leave out --resume`
     })
   }
   yield* fs.makeDirectory(path.join(directory, "checkpoints"), { recursive: true }).pipe(inFolder(directory))
-  const keepConfig = replaceJson(configFile, config).pipe(Effect.provideService(FileSystem.FileSystem, fs))
+  const writer = `process ${process.pid}, ${DateTime.formatIso(yield* DateTime.now)}, ${randomUUID()}`
+  let claimed = false
+  // Two processes that write to one run would mix its steps: the one that has begun to write later goes on.
+  const own = Effect.suspend(() => claimed ? fs.readFileString(runFile).pipe(Effect.flatMap(decodeRun), Effect.option) : Effect.succeedNone).pipe(
+    Effect.flatMap((found) => {
+      if (Option.isSome(found) && found.value.writer !== writer) {
+        return Effect.fail(
+          new CommandError({
+            operation: "run folder",
+            subject: directory,
+            reason: `another process has gone on with the run: ${found.value.writer.replace(/, [^,]*$/, "")}`,
+            remedy: "let one process at a time write to a run"
+          })
+        )
+      }
+      if (claimed) return Effect.void
+      claimed = true
+      return replaceJson(runFile, { command, writer } satisfies typeof Run.Type)
+    }),
+    Effect.provideService(FileSystem.FileSystem, fs)
+  )
+  const keepConfig = Effect.andThen(own, replaceJson(configFile, config)).pipe(Effect.provideService(FileSystem.FileSystem, fs))
   if (resume === undefined) yield* keepConfig
 
   const completions = path.join(directory, "completions.jsonl")
@@ -87,10 +126,12 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
     checkpoints: path.join(directory, "checkpoints"),
     tensorBoard: path.join(directory, "tensorboard"),
     rollout: path.join(directory, "rollout.safetensors"),
+    own,
     keepConfig,
     appendCompletions: (records) =>
-      fs.writeFileString(completions, records.map((record) => `${JSON.stringify(record)}\n`).join(""), { flag: "a" }).pipe(
-        inFolder(completions)
+      Effect.andThen(
+        own,
+        fs.writeFileString(completions, records.map((record) => `${JSON.stringify(record)}\n`).join(""), { flag: "a" }).pipe(inFolder(completions))
       ),
     model: path.join(directory, "model"),
     adapter: path.join(directory, "adapter"),
@@ -106,6 +147,7 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
       )
       yield* fs.rename(`${completions}.tmp`, completions)
     }, inFolder(completions)),
-    writeSummary: (summary) => replaceJson(path.join(directory, "summary.json"), summary).pipe(Effect.provideService(FileSystem.FileSystem, fs))
+    writeSummary: (summary) =>
+      Effect.andThen(own, replaceJson(path.join(directory, "summary.json"), summary)).pipe(Effect.provideService(FileSystem.FileSystem, fs))
   })
 })

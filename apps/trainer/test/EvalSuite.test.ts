@@ -42,7 +42,7 @@ describe("a file of responses", () => {
     const { exit, output } = await run(...suite, at("data"), "--responses", at("good.jsonl"), "--name", "scored")
     expect(exit._tag).toBe("Success")
     expect(output.join("\n")).toMatch(/prompt-level {7}33\.33% {2}1\/3 {2}33\.33% {2}1\/3[^]*report .*runs\/scored\/report\.html$/)
-    expect((await readdir(at("runs/scored"))).toSorted()).toEqual(["checkpoints", "config.json", "report.html", "summary.json", "verdicts.jsonl"])
+    expect((await readdir(at("runs/scored"))).toSorted()).toEqual(["checkpoints", "config.json", "report.html", "run.json", "summary.json", "verdicts.jsonl"])
     expect(await read("runs/scored/summary.json")).toMatchObject({
       suite: "ifeval",
       prompts: 3,

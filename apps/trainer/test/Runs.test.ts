@@ -287,7 +287,7 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
   const mistaken = [
     ["another order of prompts", "unbroken", ["--steps", "9"], /resume: runs\/again: the prompts, or their order, are not.*\n {2}leave .*train\.steps/],
     ["other held-out prompts", "unbroken", ["--set", "eval.prompts=4"], /held-out prompts: is 4, but the run was evaluated on 8/],
-    ["the run of another command", "tuned", ["--prompts", "train.jsonl"], /again\/checkpoints\/step-000020: is not a checkpoint of ifrl train/]
+    ["the run of another command", "tuned", ["--prompts", "train.jsonl"], /again: holds a run of ifrl sft, which ifrl train would write over\n {2}go on with ifrl sft --resume/]
   ] as const
 
   test.each(mistaken)("resuming with %s leaves the run's config as it was", async (_, run, own, message) => {

@@ -28,6 +28,8 @@ const program = Effect.fnUntraced(function*(config: Config) {
     config,
     (done, total) => display.activity("responses", done, total)
   ).pipe(Effect.provide(Rollout.layer({ model, rows: config.rollout.rows, maxLength: maxLengthOf(config, model) })))
+  // A resumed evaluation begins anew.
+  yield* folder.rewindCompletions(-1)
   yield* folder.appendCompletions(judged.map((one) => ({ step: 0, ...one })))
   const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
   const counts = Object.entries(evaluation.byConstraint).toSorted(([a], [b]) => a < b ? -1 : 1).map(([id, { count, followed }]) =>

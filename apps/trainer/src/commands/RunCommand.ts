@@ -140,7 +140,7 @@ export const runHandler =
         yield* folder.writeSummary(result.summary)
         yield* printResult(result.summary, result.text)
       })
-      yield* run.pipe(Effect.provide(Layer.mergeAll(RunFolder.layer(name.replaceAll(" ", "-"), config, resume), Display.layer({ json: yield* Json }))))
+      yield* run.pipe(Effect.provide(Layer.mergeAll(RunFolder.layer(name, config, resume), Display.layer({ json: yield* Json }))))
     })
 
 export const runCommand = <const Name extends string, E, R, W = undefined>(name: Name, options: RunCommandOptions<E, R, W>) =>

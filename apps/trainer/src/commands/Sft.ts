@@ -145,7 +145,7 @@ const program = Effect.fnUntraced(function*(config: Config, { resumed }: RunOpti
       steps,
       prepare: (step) => Effect.sync(() => supervisedBatch(options, step)),
       update: (step, batch) =>
-        sftUpdate(options, step, batch).pipe(Effect.tap((metrics) =>
+        Effect.andThen(folder.own, sftUpdate(options, step, batch)).pipe(Effect.tap((metrics) =>
           Effect.sync(() => {
             const guarded = guard(config.guards, guards, step, metrics)
             guards = guarded.state
