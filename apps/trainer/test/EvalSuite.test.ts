@@ -115,6 +115,10 @@ describe("a model", () => {
     const { output } = await run(...suite, at("data"), "--resume", at("runs/model"), "--json")
     expect(JSON.parse(String(output.at(-1))).headline).toEqual(summary.headline)
     expect((await readFile(at("runs/model/responses.jsonl"), "utf8")).trimEnd().split("\n")).toEqual(whole)
+    // Responses that were sampled otherwise are not added to them.
+    const { exit } = await run(...suite, at("data"), "--resume", at("runs/model"), "--set", "eval.temperature=0.5")
+    expect(JSON.stringify(exit)).toMatch(/"subject":"eval\.temperature","reason":"is 0\.5, and the responses in .* were made with 1"/)
+    expect((await read("runs/model/config.json")).eval.temperature).toBe(1)
   })
 
   test("that never closes its thought is told what to do", async () => {

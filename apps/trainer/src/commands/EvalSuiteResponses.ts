@@ -7,6 +7,7 @@ import { Rollout } from "@ifrl/rollout"
 import { Effect, FileSystem, Path, Result, Stream } from "effect"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
+import { readConfig } from "../ConfigSource.ts"
 import { Display } from "../Display.ts"
 import { modelDirectory, modelOptions } from "../ModelFolder.ts"
 import { RunFolder } from "../RunFolder.ts"
@@ -48,6 +49,27 @@ const rowOf = ({ key, prompt }: SuiteRecord): PromptRow => ({
 
 const print = (row: Responded) => `${JSON.stringify(row)}\n`
 
+/** Keys that responses depend on. */
+const decisive = [
+  "model.path", "model.maxLength", "data.system", "data.thinking", "eval.temperature", "eval.seed", "eval.maxTokens", "rollout.maxTokens",
+  "reward.thought"
+]
+
+/** Refuses to go on with responses of a run that was told otherwise. */
+const checkUnchanged = Effect.fnUntraced(function*(directory: string, config: Config) {
+  const path = yield* Path.Path
+  const told = yield* readConfig({ file: path.join(directory, "config.json") })
+  const at = (node: unknown, key: string) => key.split(".").reduce<unknown>((inner, name) => (inner as Record<string, unknown>)[name], node)
+  const changed = decisive.find((key) => at(told, key) !== at(config, key))
+  if (changed === undefined) return
+  return yield* new CommandError({
+    operation: "eval",
+    subject: changed,
+    reason: `is ${String(at(config, changed))}, and the responses in ${directory} were made with ${String(at(told, changed))}`,
+    remedy: "leave it as it was, or begin another run"
+  })
+})
+
 /** Respond to every record; the file, and what was asked of the model. */
 export const respond = Effect.fnUntraced(function*(config: Config, records: ReadonlyArray<SuiteRecord>, resumed: boolean) {
   const fs = yield* FileSystem.FileSystem
@@ -56,6 +78,7 @@ export const respond = Effect.fnUntraced(function*(config: Config, records: Read
   const display = yield* Display
   const file = path.join(folder.directory, "responses.jsonl")
   const done = resumed && (yield* fs.exists(file)) ? [...earlier(yield* fs.readFileString(file))] : []
+  if (done.length > 0) yield* checkUnchanged(folder.directory, config)
   yield* fs.writeFileString(file, done.map(print).join(""))
 
   const model = yield* loadModel(modelDirectory(config.model.path), modelOptions(config.data.thinking))
