@@ -6,6 +6,7 @@ import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
 import { CommandError } from "./CommandError.ts"
 import { type Config, embedded } from "./Config.ts"
+import type { ConfigSource } from "./ConfigSource.ts"
 import { downloadBar } from "./DownloadBar.ts"
 import type { ModelSize } from "./Units.ts"
 
@@ -49,6 +50,15 @@ export const modelOptions = (thinking: Config["data"]["thinking"]): LoadOptions 
 
 /** The config that makes a run of what ships with this package: the embedded model on the embedded world. */
 export const embeddedConfig = (): string => fileURLToPath(new URL("../configs/embedded.yaml", import.meta.url))
+
+/** Whether nothing says what to run: `train`, `eval` and `reward train` then take `embeddedConfig`. */
+export const saysNothing = ({ assignments = [], file, flags = [], preset }: ConfigSource): boolean =>
+  file === undefined && preset === undefined && ![...flags.map(({ path }) => path), ...assignments].some((key) => /^model\.path\b/.test(key))
+
+/** For whoever asks for a config while nothing says what to run: the values are not those of a run. */
+export const embeddedNote = (command: string): string =>
+  `without --config, --preset and --model ifrl train, eval and reward train run under the config of the embedded model instead: ` +
+  `ifrl ${command} --config ${embeddedConfig()}`
 
 /** The sizes of the model in `directory`, from its config.json alone. */
 export const readModelSize = Effect.fn("readModelSize")(function*(directory: string) {

@@ -67,7 +67,8 @@ describe("generate", () => {
     ["a missing model folder", ["--model", "/no/such/model", "--prompt", "x"], /\/no\/such\/model/],
     ["a system message without a template", ["--model", "plain", "--prompt", "x", "--system", "s"], /only a chat template/],
     ["a prompt longer than the context", ["--model", "chat", "--prompt", "x ".repeat(200)], /context holds 128/],
-    ["a temperature below zero", ["--model", "chat", "--prompt", "x", "--temperature", "-1"], /-1 is no temperature/]
+    ["a temperature below zero", ["--model", "chat", "--prompt", "x", "--temperature", "-1"], /-1 is no temperature/],
+    ["a completion of no tokens", ["--model", "chat", "--prompt", "x", "--max-tokens", "0"], /--max-tokens: is 0, which leaves no completion/]
   ])("refuses %s", async (_, [flag, model, ...args], message) => {
     const { exit } = await run("generate", flag!, model!.startsWith("/") ? model! : join(folder, model!), ...args)
     expect(exit._tag).toBe("Failure")

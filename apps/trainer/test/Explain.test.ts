@@ -3,6 +3,7 @@ import { presetNames } from "@ifrl/grpo"
 import { Effect, FileSystem } from "effect"
 import { readFileSync } from "node:fs"
 import { Config, configKeys, type ConfigSource, explainConfig, printExplained, printOptions, resolveConfig } from "../src/index.ts"
+import { runCli } from "./runCli.ts"
 
 const explain = async (source: ConfigSource, files: Record<string, string> = {}) => {
   const resolved = await Effect.runPromise(resolveConfig(source).pipe(
@@ -65,4 +66,13 @@ describe("explain", () => {
     )
     expect(error.message).toMatch(/--preset ppo.*not a preset.*paper, verl-if, dapo, dr-grpo, grpo-trl/)
   })
+})
+
+test.each(["explain", "config"])("ifrl %s, told nothing, says that a run which is told nothing has another config, and where that is", async (command) => {
+  const [values] = (await runCli(command)).output
+  const file = new RegExp(`ifrl train, eval and reward train run under .*: ifrl ${command} --config (.*embedded\\.yaml)$`, "m").exec(values!)![1]!
+  const told = (await runCli(command, "--config", file)).output[0]!
+  expect(told).toMatch(command === "explain" ? /rollout\.promptsPerStep +24/ : /promptsPerStep: 24/)
+  expect(told).not.toContain("ifrl train")
+  expect((await runCli(command, "--model", "m")).output[0]).not.toContain("embedded model instead")
 })

@@ -7,6 +7,7 @@ import { Config } from "../Config.ts"
 import { configKeys } from "../ConfigKeys.ts"
 import { resolveConfig, type ResolvedConfig } from "../ConfigSource.ts"
 import { configFlags, sourceOf } from "../Flags.ts"
+import { embeddedNote, saysNothing } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 /** One value of a config. */
@@ -92,7 +93,9 @@ export const explain = Command.make("explain", {
 }, ({ options, ...input }) =>
   Effect.gen(function*() {
     if (options) return yield* printResult(configKeys(Config), printOptions().trimEnd())
-    const values = explainConfig(yield* resolveConfig(sourceOf(input)))
+    const source = sourceOf(input)
+    const values = explainConfig(yield* resolveConfig(source))
     const about = Option.match(input.preset, { onNone: () => [], onSome: printPreset })
-    yield* printResult(values, [...about, printExplained(values)].join("\n"))
+    const note = saysNothing(source) ? ["", embeddedNote("explain")] : []
+    yield* printResult(values, [...about, printExplained(values), ...note].join("\n"))
   })).pipe(Command.withDescription("Print every value that the preset, the file and the flags come to, its unit and its origin"))

@@ -62,6 +62,14 @@ export const generate = Command.make("generate", flags, (input) =>
   Effect.gen(function*() {
     const json = yield* Json
     const terminal = yield* Terminal.Terminal
+    if (input.maxTokens < 1) {
+      return yield* new CommandError({
+        operation: "generate",
+        subject: "--max-tokens",
+        reason: `is ${input.maxTokens}, which leaves no completion`,
+        remedy: "give a number from 1 on"
+      })
+    }
     yield* fetchModel(input.model)
     const model = yield* loadModel(modelDirectory(input.model), modelOptions(input.thinking))
     const promptTokens = yield* encodePrompt(model, input)

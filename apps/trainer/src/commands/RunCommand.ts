@@ -12,7 +12,7 @@ import { readConfig } from "../ConfigSource.ts"
 import { Display } from "../Display.ts"
 import { configFlags, Json, sourceOf } from "../Flags.ts"
 import { machineSpeed } from "../MachineSpeed.ts"
-import { embeddedConfig, fetchModel, modelDirectory, readModelSize } from "../ModelFolder.ts"
+import { embeddedConfig, fetchModel, modelDirectory, readModelSize, saysNothing } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 import { printUnits, unitsJson } from "../PrintUnits.ts"
 import { RunFolder } from "../RunFolder.ts"
@@ -118,8 +118,7 @@ export const runHandler =
           remedy: "give the folder of a run, which is the first thing that a run prints"
         })
       }
-      const named = [...(source.flags ?? []).map((flag) => flag.path), ...(source.assignments ?? [])]
-      const shipped = options.embedded === true && source.preset === undefined && !named.some((key) => /^model\.path\b/.test(key)) ? embeddedConfig() : undefined
+      const shipped = options.embedded === true && saysNothing(source) ? embeddedConfig() : undefined
       const file = saved ?? source.file ?? shipped
       const config = yield* readConfig({ ...source, file })
       yield* Effect.forEach(modelsOf(config, options), (model) => fetchModel(model, { weights: !input["dry-run"] }), { discard: true })

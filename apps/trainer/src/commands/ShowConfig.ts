@@ -5,6 +5,7 @@ import { Config } from "../Config.ts"
 import { configKeys } from "../ConfigKeys.ts"
 import { readConfig } from "../ConfigSource.ts"
 import { configFlags, sourceOf } from "../Flags.ts"
+import { embeddedNote, saysNothing } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
 
 const at = (config: unknown, path: string): unknown =>
@@ -26,6 +27,8 @@ export const printConfig = (config: Config): string =>
 
 export const showConfig = Command.make("config", configFlags, (input) =>
   Effect.gen(function*() {
-    const config = yield* readConfig(sourceOf(input))
-    yield* printResult(yield* Schema.encodeEffect(Config)(config), printConfig(config))
+    const source = sourceOf(input)
+    const config = yield* readConfig(source)
+    const note = saysNothing(source) ? [`# ${embeddedNote("config")}`, ""] : []
+    yield* printResult(yield* Schema.encodeEffect(Config)(config), [...note, printConfig(config)].join("\n"))
   })).pipe(Command.withDescription("Print the config that the flags and the file come to, with a sentence on every key"))
