@@ -17,7 +17,7 @@ export interface Backward {
   readonly gradients: ReadonlyArray<Value | undefined>
   /** Which inputs need a gradient; others may be left undefined. */
   readonly needs: ReadonlyArray<boolean>
-  /** Running totals of parameter gradients: an input that has one may be answered with `Accumulated`. */
+  /** Running totals of parameter gradients: an input that has one may be answered with `Accumulated`. A repeated input has one. */
   readonly totals: ReadonlyArray<Value | undefined>
 }
 
@@ -59,10 +59,10 @@ export const region = (graph: Graph, name: string, options: RegionOptions): Arra
       )
     }
   }
-  const inputs = new Set(options.inputs)
-  if (options.captures === true) for (const value of externalsOf([...nodes])) inputs.add(value)
+  // A backward answers by position, so an input that is given twice stays twice; captures answer by value.
+  const inputs = options.captures === true ? [...new Set([...options.inputs, ...externalsOf([...nodes])])] : [...options.inputs]
   const known = regions.get(graph) ?? []
-  regions.set(graph, [...known, { name, nodes, inputs: [...inputs], outputs, backward: options.backward }])
+  regions.set(graph, [...known, { name, nodes, inputs, outputs, backward: options.backward }])
   return outputs
 }
 

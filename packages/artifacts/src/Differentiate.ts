@@ -33,15 +33,19 @@ type Step = { readonly node: Node; readonly region?: undefined } | { readonly re
 const inputsOf = (step: Step): ReadonlyArray<Value | undefined> => step.region?.inputs ?? step.node!.inputs
 const outputsOf = (step: Step): ReadonlyArray<Value> => step.region?.outputs ?? step.node!.outputs
 
-/** Nodes in order; a region stands at its last node. */
-const stepsOf = (graph: Graph): Array<Step> => {
+/** A group can stand for its nodes unless it, or `kept`, takes a value from inside it. */
+const closed = ({ inputs, nodes, outputs }: Region, kept: ReadonlySet<Value>): boolean =>
+  [...nodes].every((node) => node.outputs.every((value) => outputs.includes(value) || !kept.has(value) && !inputs.includes(value)))
+
+/** Nodes in order; a region stands at its last node. `kept` are values that are asked for or given gradients by themselves. */
+const stepsOf = (graph: Graph, kept: ReadonlySet<Value>): Array<Step> => {
   const owner = new Map<Node, Region>()
   const rest = new Map<Region, number>()
   // An outer region is registered after the regions inside it.
   for (const region of regionsOf(graph)) for (const node of region.nodes) owner.set(node, region)
   for (const node of graph.nodes) {
     const pattern = patternAt(graph, node)
-    if (pattern === undefined || [...pattern.nodes].some((part) => owner.has(part))) continue
+    if (pattern === undefined || !closed(pattern, kept) || [...pattern.nodes].some((part) => owner.has(part))) continue
     for (const part of pattern.nodes) owner.set(part, pattern)
   }
   for (const region of owner.values()) rest.set(region, (rest.get(region) ?? 0) + 1)
@@ -92,7 +96,8 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Map<
   const { accumulators = new Map<Value, Value>(), wrt } = options
   checkWrt(wrt)
   const g = new Emit(graph)
-  const steps = stepsOf(graph)
+  const seeded = "name" in options.loss ? [options.loss] : options.loss.map(({ value }) => value)
+  const steps = stepsOf(graph, new Set([...wrt, ...seeded]))
   const active = activeValues(steps, wrt)
   const produced = new Set(steps.flatMap(outputsOf))
   const leaves = new Set(wrt.filter((value) => !produced.has(value)))
@@ -127,7 +132,9 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Map<
         outputs: step.region.outputs,
         gradients,
         needs,
-        totals: step.region.inputs.map((value) => accumulators.has(value) ? total(value) : undefined)
+        totals: inputs.map((value, i) =>
+          value !== undefined && accumulators.has(value) && inputs.indexOf(value) === i ? total(value) : undefined
+        )
       })
       for (const [i, answer] of answers.entries()) {
         const value = inputs[i]
@@ -143,6 +150,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Map<
     const broadcasts = broadcasting.has(ruleKey(node))
     for (const [i, value] of inputs.entries()) {
       if (value === undefined || !needs[i] || !isFloat(value)) continue
+      if (lazies[i] === null) continue
       const lazy = lazies[i] ?? missing(node, i)
       if (leaves.has(value)) deferred.push({ value, emit: () => contribute(value, lazy, broadcasts) })
       else contribute(value, lazy, broadcasts)

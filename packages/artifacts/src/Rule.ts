@@ -60,8 +60,11 @@ export class Site {
   }
 }
 
-/** Gradients of a node's inputs, by position; undefined where there is none (indices, shapes, conditions). */
-export type Rule = (site: Site) => ReadonlyArray<Lazy | undefined>
+/**
+ * Gradients of a node's inputs, by position; undefined where there is none (indices, shapes, conditions), null where a float input
+ * lends its type or shape only.
+ */
+export type Rule = (site: Site) => ReadonlyArray<Lazy | null | undefined>
 
 /** Operators by name; those of other domains as "domain.Name". */
 export type Rules = Readonly<Record<string, Rule>>

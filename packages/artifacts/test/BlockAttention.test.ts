@@ -39,6 +39,15 @@ test.each(cases)("gradients: $name", async ({ H, K, T, block, window }) => {
   for (const check of checks) expect(check).toMatchObject({ relativeError: expect.closeTo(0, 8) })
 })
 
+test("gradients: keys that are the values too", async () => {
+  const checks = await checkGrads({
+    inputs: { q: tensor(2, 4, 5, E), kv: tensor(2, 2, 5, E) },
+    runner: ort.runner,
+    build: (graph, { kv, q }) => blockAttention(graph, { q: q!, k: kv!, v: kv!, scale: 0.7, block: 3 })
+  })
+  for (const check of checks) expect(check).toMatchObject({ relativeError: expect.closeTo(0, 8) })
+})
+
 test.each(cases)("values: $name", async ({ H, K, T, block, window }) => {
   const inputs = { q: tensor(2, H, T, E), k: tensor(2, K, T, E), v: tensor(2, K, T, E) }
   const graph = new Graph("values")

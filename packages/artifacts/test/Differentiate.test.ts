@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "@jest/globals"
-import { encodeModel, Graph, tensorData, tensorValues, toModel, type Value } from "@ifrl/onnx"
+import { encodeModel, float, Graph, tensorData, tensorValues, toModel, type Value } from "@ifrl/onnx"
 import { readFileSync } from "node:fs"
 import { ArtifactError, checkGrads, checkpoint, customGradient, differentiate, Emit, nonDifferentiable, rules } from "../src/index.ts"
 import { f64, noise, ortRunner } from "./ort.ts"
@@ -72,6 +72,33 @@ describe("paths", () => {
   })
 })
 
+describe("groups of nodes that are differentiated together", () => {
+  const silu = (g: Emit, x: Value): [y: Value, s: Value] => {
+    const s = g.op("Sigmoid", [x])
+    return [g.mul(x, s), s]
+  }
+  const check = (build: (graph: Graph, inputs: Readonly<Record<string, Value>>) => Value | ReadonlyArray<Value>) =>
+    checkGrads({ inputs: { x: f64([4], random(4)), flag: tensorData("bool", [], [1]) }, runner: ort.runner, build })
+  test("keep a gradient that is given to a value inside", async () => {
+    const checks = await check((graph, { flag, x }) =>
+      checkpoint(graph, "both", [x!], (target, [v]) => silu(new Emit(target), v!), flag!)
+    )
+    expect(checks[0]).toMatchObject({ relativeError: expect.closeTo(0, 9) })
+  })
+  test("keep a gradient that is asked for inside", () => {
+    const { g, graph, w } = scene()
+    const [y, s] = silu(g, w)
+    expect([...differentiate(graph, { loss: g.sumAll(y), wrt: [s, w] }).keys()]).toEqual([s, w])
+  })
+  test("silu(x)^2, where both factors are the group's own", async () => {
+    const checks = await check((graph, { x }) => {
+      const y = graph.op("QuickGelu", [x!], { alpha: float(1) })
+      return graph.op("Mul", [y, y])
+    })
+    expect(checks[0]).toMatchObject({ relativeError: expect.closeTo(0, 9) })
+  })
+})
+
 describe("refusals name operator, node and input, and end with the remedy", () => {
   test("a missing rule", () => {
     const { g, graph, w, x } = scene()
@@ -102,6 +129,14 @@ describe("refusals name operator, node and input, and end with the remedy", () =
     const y = graph.op("Pad", [x, g.ints([1, 1])], { mode: "edge" }, { name: "edges" })
     expect(errorOf(() => differentiate(graph, { loss: g.sumAll(y), wrt: [x] }))).toMatchObject({ reason: "MissingGradient", node: "edges" })
   })
+  test.each([["LayerNormalization", 3], ["SimplifiedLayerNormalization", 2]])("a loss of the statistics of %s", (op, outputs) => {
+    const { g, graph, w, x } = scene()
+    const [y, statistic] = graph.ops(op, [x, w], outputs, {}, { name: "norm" }) as [Value, Value]
+    const loss = g.add(g.sumAll(y), g.sumAll(g.cast(statistic, "float64")))
+    expect(errorOf(() => differentiate(graph, { loss, wrt: [x] }))).toMatchObject({
+      reason: "MissingGradient", operator: op, node: "norm", tensor: "norm.1", message: expect.stringContaining("no gradient rule for its output 1")
+    })
+  })
   test("a loss that is no scalar, or depends on nothing", () => {
     const { g, graph, w, x } = scene()
     expect(errorOf(() => differentiate(graph, { loss: g.square(w), wrt: [w] })).message).toContain("has shape [3]")
@@ -130,6 +165,27 @@ describe("custom gradients", () => {
     graph.output(differentiate(graph, { loss: g.sumAll(g.mul(straightThrough(graph, w), w)), wrt: [w] }).get(w)!, "dw")
     const { dw } = await (await ort.runner(encodeModel(toModel(graph))))({ x: f64([3], [0, 0, 0]), w: f64([3], [-2, 0.5, 4]) })
     expect(Array.from(tensorValues(dw!) as Float64Array)).toEqual([-6 + 0, 1.5 + 0.5, 12 + 1])
+  })
+  test("get and answer a repeated input by position", async () => {
+    /** a b + 2 c, of which any may be the same value. */
+    const build = (graph: Graph, inputs: Array<Value>) =>
+      customGradient(
+        graph, "product", inputs,
+        (target, [a, b, c]) => {
+          const g = new Emit(target)
+          return [g.add(g.mul(a!, b!), g.scale(c!, 2))]
+        },
+        (target, { gradients: [dy], inputs: [a, b] }) => {
+          const g = new Emit(target)
+          return [g.mul(dy!, b!), g.mul(dy!, a!), g.scale(dy!, 2)]
+        }
+      )[0]!
+    const checks = await checkGrads({
+      inputs: { x: f64([3], random(3)), y: f64([3], random(3)) },
+      runner: ort.runner,
+      build: (graph, { x, y }) => [build(graph, [x!, x!, x!]), build(graph, [x!, y!, x!]), build(graph, [y!, x!, x!])]
+    })
+    for (const check of checks) expect(check).toMatchObject({ relativeError: expect.closeTo(0, 9) })
   })
   test("a trained value that the region doesn't list is refused, not forgotten", () => {
     const { g, graph, w, x } = scene()

@@ -1,4 +1,5 @@
 import type { Value } from "@ifrl/onnx"
+import { artifactError } from "../ArtifactError.ts"
 import { axisOf, type Emit, range, rankOf, wideType } from "../Emit.ts"
 import { type Lazy, microsoft, once, type Rule, type Rules, type Site } from "../Rule.ts"
 
@@ -31,7 +32,7 @@ const plainRms = (g: Emit, { axes, dy, epsilon, inverse, scale, x }: Normalised)
     inverse ?? g.div(g.scalar(1, x), g.op("Sqrt", [g.shift(meanOf(g, g.square(x), axes), epsilon)]))
   )
   const width = scale.shape?.[0]
-  if (axes.length > 1 || scale.shape?.length !== 1 || typeof width !== "number") {
+  if (axes.length > 1 || scale.shape?.length !== 1 || typeof width !== "number" || width === 1) {
     const hat = once(() => g.mul(x, reciprocal()))
     return [
       () => {
@@ -79,6 +80,19 @@ const trailing = (site: Site, fallback: number): Array<number> => {
   return range(rank).slice(axisOf(site.int("axis", fallback), rank))
 }
 
+/** The mean and the deviation that a node also gives away have no rule: a loss that depends on them would lose that part. */
+const checkStatistics = (site: Site, ...others: ReadonlyArray<number>): void => {
+  const { gradients, node } = site
+  const index = gradients.findIndex((gradient, i) => i > 0 && gradient !== undefined && !others.includes(i))
+  if (index < 0) return
+  throw artifactError(
+    "MissingGradient",
+    `${node.opType} (node "${node.name}") has no gradient rule for its output ${index} ("${node.outputs[index]!.name}")`,
+    "Compute what is needed of it by ReduceMean of the input",
+    { operator: node.opType, node: node.name, tensor: node.outputs[index]!.name }
+  )
+}
+
 /** 1 / deviation, where the node gives it away in the type that the gradient is computed in. */
 const saved = (site: Site, index: number): Value | undefined => {
   const value = site.node.outputs[index]
@@ -86,6 +100,7 @@ const saved = (site: Site, index: number): Value | undefined => {
 }
 
 const rmsNormalization: Rule = (site) => {
+  checkStatistics(site)
   const { dy, g, x: [x, scale] } = site
   return rms(g, {
     x, scale, dy, axes: trailing(site, -1), epsilon: site.float("epsilon", 1e-5), inverse: saved(site, 1)
@@ -97,6 +112,7 @@ const skipped = (
   normalise: typeof rms,
   inputs: { readonly beta?: number; readonly bias: number }
 ): Rule => (site) => {
+  checkStatistics(site, 3)
   const { dy, g, x: [input, skip, scale] } = site
   const bias = site.input(inputs.bias)
   const sum = once(() => {
@@ -132,6 +148,7 @@ const rotary = (sine: number): Rule => (site) => {
 
 export const normalisation: Rules = {
   LayerNormalization: (site) => {
+    checkStatistics(site)
     const { dy, g, x: [x, scale] } = site
     return [
       ...layerNorm(g, {
