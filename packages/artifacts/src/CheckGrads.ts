@@ -64,7 +64,7 @@ export const checkGrads = async (options: CheckGradsOptions): Promise<ReadonlyAr
   const loss = outputs.map((y) => {
     const places = g.op("Range", [g.int(0), g.op("Size", [y]), g.int(1)])
     const phase = g.shift(g.scale(g.cast(places, "float64"), 1 + random()), random())
-    return g.sumAll(g.mul(g.cast(y, "float64"), g.reshape(g.op("Sin", [phase]), g.op("Shape", [y]))))
+    return g.sumAll(g.mul(g.cast(y, "float64"), g.like(g.op("Sin", [phase]), y)))
   }).reduce((a, b) => g.add(a, b))
   const gradients = differentiate(graph, { loss, wrt: wrt.map((name) => values[name]!) })
   graph.output(loss, "loss")

@@ -164,7 +164,9 @@ export class Emit {
   }
   /** `a` with the shape of `ref`, which has as many elements. */
   like(a: Value, ref: Value): Value {
-    return sameShape(a, ref) ? a : this.op("Reshape", [a, this.shape(ref)])
+    if (sameShape(a, ref)) return a
+    // A 0 among the sizes would be read as "as it was".
+    return this.op("Reshape", [a, this.shape(ref)], ref.shape?.includes(0) === true ? { allowzero: 1 } : {})
   }
   expand(a: Value, ref: Value): Value {
     return this.op("Expand", [a, this.shape(ref)])

@@ -245,7 +245,34 @@ const cases: Array<Case> = [
   {
     op: "SoftmaxCrossEntropyLoss", of: "with log_prob", inputs: { x: x(4, 5), t: i64([4], [0, 4, 2, 1]) },
     build: (g, { x, t }) => g.ops("SoftmaxCrossEntropyLoss", [x, t], 2)
-  }
+  },
+  { op: "Pow", of: "constant 0 at 0", inputs: { x: f64([3], [0, 1, 2]) }, build: (g, { x }) => g.op("Pow", [x, g.constant("float64", 0)]) },
+  { op: "Pow", of: "an exponent of 0 at 0", inputs: { x: f64([3], [0, 1, 2]) }, build: (g, { x }) => g.op("Pow", [x, g.constant("float64", [0, 2, 3])]) },
+  { op: "ReduceL2", of: "zeros", inputs: { x: f64([2, 2], [0, 0, 1, 2]) }, build: (g, { x }) => g.op("ReduceL2", [x, ints(g, 1)]) },
+  ...["ReduceMean", "ReduceMax", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"].map((op): Case => ({
+    op, of: "nothing", inputs: { x: positive(2, 3) }, build: (g, { x }) => g.op(op, [x], { noop_with_empty_axes: 1, keepdims: 0 })
+  })),
+  {
+    op: "CastLike", of: "to the type of a trained value", inputs: { x: x(3) },
+    build: (g, { x }) => g.op("Mul", [x, g.op("CastLike", [g.constant("float32", 2), x])])
+  },
+  ...([["constant", [1], [3]], ["negative", [-3], [-1]]] as const).map(([of, start, end]): Case => ({
+    op: "Slice", of: `${of} int32`, inputs: { x: x(4, 5) },
+    build: (g, { x }) => g.op("Slice", [x, g.constant("int32", start), g.constant("int32", end), g.constant("int32", [1])])
+  })),
+  {
+    op: "Slice", of: "int32 steps", inputs: { x: x(4, 5) },
+    build: (g, { x }) => g.op("Slice", [x, ...[1, 5, 1, 2].map((value) => g.constant("int32", [value]))])
+  },
+  {
+    op: "Slice", of: "nothing left", inputs: { x: x(4, 5) },
+    build: (g, { x }) => [g.op("Slice", [x, ints(g, 9), ints(g, 12), ints(g, 1)]), g.op("Exp", [x])]
+  },
+  {
+    op: "Squeeze", of: "no elements", inputs: { x: x(1, 0, 3), y: x(2) },
+    build: (g, { x, y }) => [g.op("Squeeze", [x, ints(g, 0)]), g.op("Exp", [y])]
+  },
+  { op: "RMSNormalization", of: "one scale", inputs: { x: x(2, 4), w: x(1) }, opset: 23, build: (g, { x, w }) => g.op("RMSNormalization", [x, w]) }
 ]
 void floats
 

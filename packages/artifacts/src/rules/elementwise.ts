@@ -7,7 +7,7 @@ const knownScalar = (site: Site, index: number): number | undefined => {
   return data === undefined || data.dims.some((dim) => dim !== 1) ? undefined : Number(tensorValues(data)[0])
 }
 
-/** d/da a^b = b a^(b-1), with the exponents that ONNX Runtime computes slowly written out. */
+/** d/da a^b = b a^(b-1), 0 for b = 0 also where a = 0, with the exponents that ONNX Runtime computes slowly written out. */
 const power: Rule = (site) => {
   const { dy, g, x: [a, exponent], y: [y] } = site
   const known = knownScalar(site, 1)
@@ -18,7 +18,8 @@ const power: Rule = (site) => {
       if (known === 2) return g.mul(dy, g.scale(a, 2))
       if (known === 3) return g.mul(dy, g.scale(g.square(a), 3))
       if (known === 0.5) return g.div(g.scale(dy, 0.5), y)
-      return g.mul(dy, g.mul(b, g.op("Pow", [a, g.shift(b, -1)])))
+      const slope = g.mul(b, g.op("Pow", [a, g.shift(b, -1)]))
+      return g.mul(dy, known !== undefined && known !== 0 ? slope : g.where(g.compare("Equal", b, 0), g.scalar(0, a), slope))
     },
     () => g.mul(dy, g.keep(g.compare("Greater", a, 0), g.mul(y, g.op("Log", [a]))))
   ]

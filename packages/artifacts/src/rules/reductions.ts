@@ -59,7 +59,10 @@ const plain: Rules = {
   ReduceMax: extremum,
   ReduceMin: extremum,
   ReduceL1: reduction(({ g, x: [x] }, dy) => g.mul(dy, g.sign(x))),
-  ReduceL2: reduction(({ g, x: [x] }, dy, y) => g.mul(x, g.div(dy, y()))),
+  // The norm has a kink where all elements are 0; its gradient is taken as 0 there.
+  ReduceL2: reduction(({ g, x: [x] }, dy, y) =>
+    g.mul(x, g.where(g.compare("Equal", y(), 0), g.scalar(0, dy), g.div(dy, y())))
+  ),
   ReduceLogSum: reduction(({ g, x: [x] }, dy, y) => g.expand(g.mul(dy, g.exp(g.neg(y()))), x)),
   ReduceLogSumExp: reduction(({ g, x: [x] }, dy, y) => g.mul(dy, g.exp(g.sub(x, y())))),
   ReduceSumSquare: reduction(({ g, x: [x] }, dy) => g.mul(x, g.scale(dy, 2)))
@@ -70,10 +73,12 @@ const cumulative: Rule = (site) => {
   return [() => g.op("CumSum", [dy, axis], { exclusive: site.int("exclusive", 0), reverse: 1 - site.int("reverse", 0) })]
 }
 
-/** With noop_with_empty_axes and no axes a reduction is only its elementwise part, which no exporter writes. */
-const guarded = (rule: Rule): Rule => (site) => reducesNothing(site) ? [() => site.dy] : rule(site)
+/** With noop_with_empty_axes and no axes a reduction is only its elementwise part, and these have none. */
+const noops: ReadonlySet<string> = new Set(["ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"])
+
+const guarded = (name: string, rule: Rule): Rule => (site) => noops.has(name) && reducesNothing(site) ? [() => site.dy] : rule(site)
 
 export const reductions: Rules = {
-  ...Object.fromEntries(Object.entries(plain).map(([name, rule]) => [name, guarded(rule)])),
+  ...Object.fromEntries(Object.entries(plain).map(([name, rule]) => [name, guarded(name, rule)])),
   CumSum: cumulative
 }

@@ -28,6 +28,12 @@ interface Slicing {
   readonly steps: ReadonlyArray<number>
 }
 
+/** Indices may be int32; sizes, with which they are compared, are int64. */
+const long = (g: Emit, indices: Value): Value => {
+  const known = indices.type === "int64" ? undefined : g.knownInts(indices)
+  return known === undefined ? g.cast(indices, "int64") : g.ints(known)
+}
+
 const slicing = (site: Site): Slicing => {
   const { g, node, x: [data] } = site
   const unknown = (what: string) =>
@@ -35,7 +41,7 @@ const slicing = (site: Site): Slicing => {
       operator: "Slice",
       node: node.name
     })
-  const starts = site.input(1) ?? g.ints(site.ints("starts") ?? [])
+  const starts = long(g, site.input(1) ?? g.ints(site.ints("starts") ?? []))
   const count = starts.shape?.[0]
   if (typeof count !== "number") throw unknown("the number of its starts")
   const axes = site.input(3) === undefined ? site.ints("axes") ?? range(count) : g.knownInts(site.input(3))
@@ -59,7 +65,7 @@ const slice: Rule = (site) => {
       const after = g.sub(g.sub(sizes(x), sizes(y)), before)
       return g.pad(dy, g.concat([before, after], 0), g.ints(axes))
     }
-    const ends = site.input(2) ?? g.ints(site.ints("ends") ?? [])
+    const ends = long(g, site.input(2) ?? g.ints(site.ints("ends") ?? []))
     return axes.reduceRight((d, axis, i) => {
       const one = (value: Value) => g.slice(value, g.ints([i]), g.ints([i + 1]), 0)
       const size = g.dim(x, axis)
@@ -102,7 +108,7 @@ const pad: Rule = (site) => {
   return [() => g.pad(dy, g.neg(pads), site.input(3))]
 }
 
-const cast: Rule = ({ dy, g, x: [x] }) => [() => g.cast(dy, x.type)]
+const cast: Rule = ({ dy, g, x: [x] }) => [() => g.cast(dy, x.type), null]
 
 const transpose: Rule = (site) => {
   const { dy, g, x: [x] } = site
