@@ -263,6 +263,7 @@ describe("bad input ends in one message and exit code 1, and leaves no summary",
       async () => ({ "checkpoint.final": "best", "eval.every": "1", "eval.score": "relevance" }),
       /eval\.score: is relevance, which nobody knows.*\n {2}set another/
     ],
+    ["more steps than can be ordered", async () => ({ "--steps": "1000000000" }), /train\.steps: is 1000000000, .*\n {2}set curriculum\.span/],
     ["a learning rate that is not one", async () => ({ "--learning-rate": "-1" }), /learning-rate: optimizer\.learningRate is -1/]
   ]
 

@@ -91,9 +91,23 @@ const otherPrompts = (directory: string, cause: PromptError) =>
     cause
   })
 
+/** Prompts of one pass, at most: their order is laid down in memory. */
+const longestSpan = 2 ** 24
+
 /** What the schema cannot say: values that do not go together. */
 const checkTogether = Effect.fnUntraced(function*(config: Config) {
-  const { checkpoint, eval: evaluation, objective, rollout, train } = config
+  const { checkpoint, curriculum, eval: evaluation, objective, rollout, train } = config
+  const [key, span] = curriculum.span === undefined
+    ? ["train.steps", train.steps * rollout.promptsPerStep] as const
+    : ["curriculum.span", curriculum.span] as const
+  if (span > longestSpan) {
+    yield* refuse(
+      key,
+      key === "train.steps" ? train.steps : span,
+      `which makes a pass of ${span} prompts, and one holds ${longestSpan} at most`,
+      "set curriculum.span to the prompts of one pass, such as those of the data"
+    )
+  }
   for (const [key, value] of Object.entries(unfiltered)) {
     const found = rollout[key as keyof typeof unfiltered]
     if (found !== value) {
