@@ -1,6 +1,6 @@
 // A run is a folder: run.json (the command, and the process that writes here), config.json (what it was told, complete), metrics.jsonl, completions.jsonl, rollout.safetensors (what the
 // step in progress learns from), checkpoints/, tensorboard/ where asked for and, when it has ended, summary.json.
-import { Context, DateTime, Effect, FileSystem, Layer, Option, Path, Schema, Stream } from "effect"
+import { Cause, Context, DateTime, Effect, Exit, FileSystem, Layer, Option, Path, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { CommandError } from "./CommandError.ts"
 import type { Config } from "./Config.ts"
@@ -95,6 +95,14 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
     })
   }
   yield* fs.makeDirectory(path.join(directory, "checkpoints"), { recursive: true }).pipe(inFolder(directory))
+  // What fails before it has left anything, for a path that was mistyped say, keeps neither the folder nor its name.
+  const withdraw = Effect.gen(function*() {
+    const names = [...yield* fs.readDirectory(directory), ...yield* fs.readDirectory(path.join(directory, "checkpoints"))]
+    if (names.every((found) => ["checkpoints", "config.json", "run.json"].includes(found))) yield* fs.remove(directory, { recursive: true })
+  }).pipe(Effect.ignore)
+  if (resume === undefined) {
+    yield* Effect.addFinalizer((exit) => Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) ? withdraw : Effect.void)
+  }
   const writer = `process ${process.pid}, ${DateTime.formatIso(yield* DateTime.now)}, ${randomUUID()}`
   let claimed = false
   // Two processes that write to one run would mix its steps: the one that has begun to write later goes on.

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { runCommand, type RunResult } from "../src/commands/RunCommand.ts"
-import { CommandError, type Config, Debug, Display, Json, policyColumns, trainUnits } from "../src/index.ts"
+import { CommandError, type Config, Debug, Display, Json, policyColumns, RunFolder, trainUnits } from "../src/index.ts"
 
 let folder = ""
 beforeEach(async () => {
@@ -22,7 +22,7 @@ const tool = <E, R>(program: (config: Config, options: { resumed: boolean }) => 
   )
 
 const run = <E>(
-  program: (config: Config, options: { resumed: boolean }) => Effect.Effect<RunResult, E, Display>,
+  program: (config: Config, options: { resumed: boolean }) => Effect.Effect<RunResult, E, Display | RunFolder>,
   ...args: ReadonlyArray<string>
 ) =>
   Effect.runPromise(
@@ -80,6 +80,16 @@ describe("runCommand", () => {
     const { exit } = await run(() => Effect.fail(error), "train", ...flags())
     expect(exit).toMatchObject({ _tag: "Failure" })
     await expect(read("summary.json")).rejects.toThrow(/ENOENT/)
+  })
+
+  test("a run that fails before it has left anything does not take its name; one that has keeps its folder", async () => {
+    const error = new CommandError({ operation: "train", subject: "modle", reason: "does not exist", remedy: "correct it" })
+    await run(() => Effect.fail(error), "train", ...flags())
+    await expect(read("config.json")).rejects.toThrow(/ENOENT/)
+    const begun = () => Effect.andThen(Effect.flatMap(RunFolder, (folder) => folder.appendCompletions([{ step: 1 }])), Effect.fail(error))
+    await run(begun, "train", ...flags())
+    expect(await read("config.json")).toMatchObject({ run: { name: "a" } })
+    expect(String((await run(twoSteps, "train", ...flags())).exit)).toContain("already holds a run of ifrl train")
   })
 
   test("an interruption says how to go on", async () => {
