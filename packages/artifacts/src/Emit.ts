@@ -79,10 +79,13 @@ export class Emit {
     }
     return undefined
   }
-  /** The integers of a constant int64 or int32 value. */
+  /** The integers of an int64 or int32 value that is constant, or that follows from constants and static shapes. */
   knownInts(value: Value | undefined): ReadonlyArray<number> | undefined {
-    const data = value === undefined ? undefined : this.contents(value)
-    return data === undefined ? undefined : Array.from(tensorValues(data) as ArrayLike<number | bigint>, Number)
+    if (value === undefined) return undefined
+    const data = this.contents(value)
+    if (data !== undefined) return Array.from(tensorValues(data) as ArrayLike<number | bigint>, Number)
+    const derived = this.graph.contents(value)
+    return isStatic(derived) ? derived : undefined
   }
 
   // -------------------- elementwise --------------------

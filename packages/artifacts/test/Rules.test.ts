@@ -265,6 +265,14 @@ const cases: Array<Case> = [
     build: (g, { x }) => g.op("Slice", [x, ...[1, 5, 1, 2].map((value) => g.constant("int32", [value]))])
   },
   {
+    // What torch.onnx writes without constant folding.
+    op: "Slice", of: "computed starts and axes", inputs: { x: x(4, 5) },
+    build: (g, { x }) => {
+      const vector = (value: number) => g.op("Unsqueeze", [g.constant("int64", value), ints(g, 0)])
+      return g.op("Slice", [x, vector(1), vector(3), vector(1), vector(1)])
+    }
+  },
+  {
     op: "Slice", of: "nothing left", inputs: { x: x(4, 5) },
     build: (g, { x }) => [g.op("Slice", [x, ints(g, 9), ints(g, 12), ints(g, 1)]), g.op("Exp", [x])]
   },
