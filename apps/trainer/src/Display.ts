@@ -32,7 +32,7 @@ export class Display extends Context.Service<Display, {
           // Decoding reports every token; a screen needs ten pictures a second.
           if (state.seconds - drawn < 0.1 && state.seconds >= drawn) return
           drawn = state.seconds
-          update(renderView(state, stream.columns ?? 80))
+          update(renderView(state, stream.columns || 80))
         }
         const display = yield* make({
           draw: (state) => Effect.sync(() => draw(state)),
@@ -40,7 +40,7 @@ export class Display extends Context.Service<Display, {
           step: () => Effect.void,
           sample: () => Effect.void,
           end: Effect.sync(() => {
-            if (latest !== idle) update(renderView(latest, stream.columns ?? 80))
+            if (latest !== idle) update(renderView(latest, stream.columns || 80))
             update.done()
             latest = idle
           })

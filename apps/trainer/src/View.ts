@@ -67,6 +67,7 @@ const ticks = "▁▂▃▄▅▆▇█"
 
 /** The last `width` values as a small curve from their least to their greatest. */
 export const sparkline = (values: ReadonlyArray<number>, width: number): string => {
+  if (width <= 0) return ""
   const shown = values.filter(Number.isFinite).slice(-width)
   const low = Math.min(...shown)
   const span = Math.max(...shown) - low
@@ -87,27 +88,31 @@ const secondsLeft = ({ completed, seconds, step, steps }: ViewState) =>
 export const renderView = (state: ViewState, width: number): string => {
   const left = secondsLeft(state)
   const last = state.history.at(-1)
-  const head = [
-    pc.bold(state.title),
-    ...(state.steps === 0 ? [] : [bar(state.step / state.steps, 20), `${state.step}/${state.steps}`]),
-    pc.dim(formatDuration(state.seconds)),
-    ...(left === undefined ? [] : [pc.dim(`${formatDuration(left)} left`)])
-  ].join("  ")
+  const progress = state.steps === 0 ? [] : [`${state.step}/${state.steps}`]
+  const times = [formatDuration(state.seconds), ...(left === undefined ? [] : [`${formatDuration(left)} left`])]
+  // The bar takes what the words leave; where it has no room, the last of the words go too.
+  const words = [state.title, ...progress, ...times]
+  const room = width - words.join("  ").length - 2
+  const parts = state.steps > 0 && room >= 5
+    ? [state.title, bar(state.step / state.steps, Math.min(20, room)), ...progress, ...times]
+    : words.filter((_, i) => words.slice(0, i + 1).join("  ").length <= width)
+  const head = parts.map((part, i) => i === 0 ? pc.bold(part) : times.includes(part) ? pc.dim(part) : part).join("  ")
   const labels = Math.max(0, ...state.columns.map((column) => column.label.length))
   const metrics = state.columns.flatMap((column) => {
     const value = valueOf(column, last)
     if (value === undefined) return []
     const values = state.history.flatMap((record) => valueOf(column, record) ?? [])
     const number = formatNumber(value, column.digits).padStart(9)
-    return [`  ${column.label.padEnd(labels)} ${number}  ${pc.cyan(sparkline(values, Math.min(40, width - labels - 15)))}`]
+    const curve = sparkline(values, Math.min(40, width - labels - 15))
+    return [`${`  ${column.label.padEnd(labels)} ${number}`.slice(0, width)}${curve === "" ? "" : `  ${pc.cyan(curve)}`}`]
   })
   const activity = state.activity === undefined
     ? []
-    : [`  ${state.activity.label} ${thousands(state.activity.done)}/${thousands(state.activity.total)}`]
+    : [`  ${cut(`${state.activity.label} ${thousands(state.activity.done)}/${thousands(state.activity.total)}`, width - 2)}`]
   const sample = state.sample === undefined ? [] : [
     pc.dim(`  ${cut(state.sample.prompt, width - 4)}`),
     `  ${pc.green(">")} ${cut(state.sample.completion, width - 6)}`,
-    ...(state.sample.reward === undefined ? [] : [pc.dim(`    reward ${formatNumber(state.sample.reward, 3)}`)])
+    ...(state.sample.reward === undefined ? [] : [pc.dim(`    reward ${formatNumber(state.sample.reward, 3)}`.slice(0, width))])
   ]
   return [head, ...metrics, ...activity, ...sample].join("\n")
 }

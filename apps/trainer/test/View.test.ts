@@ -33,11 +33,19 @@ test("a sparkline spans from the least to the greatest value", () => {
 
 test("the view shows progress, metrics, activity and a sample within the width", () => {
   const lines = stripVTControlCharacters(renderView(state, 60)).split("\n")
-  expect(lines[0]).toBe("train  ██████████░░░░░░░░░░  2/4  1 min 40 s  1 min 40 s left")
+  expect(lines[0]).toBe("train  ██████████░░░░░░░░░  2/4  1 min 40 s  1 min 40 s left")
   expect(lines.slice(1, 4)).toEqual(["  reward       0.500  ▁█", "  tokens/s     1,234  ▁█", "  responses 3/8"])
   expect(lines[4]).toBe("  Write a poem. Use no commas.")
   expect(lines[5]).toMatch(/^ {2}> <think>short.*…$/)
-  expect(lines.slice(5).every((line) => line.length <= 60)).toBe(true)
+  expect(lines.every((line) => line.length <= 60)).toBe(true)
+})
+
+test.each([80, 50, 40, 30, 23, 20, 15])("a view of a long run is at most %i characters wide", (width) => {
+  const history = Array.from({ length: 100 }, (_, i) => ({ reward: i / 100, "rollout/tokens_per_second": 9000 }))
+  const activity = { label: "before: held-out prompts", done: 100, total: 700 }
+  const lines = stripVTControlCharacters(renderView({ ...state, steps: 100, step: 42, seconds: 4000, history, activity }, width)).split("\n")
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width)
+  expect(lines[0]).toMatch(/^train  /)
 })
 
 test("work without steps has no bar", () => {
