@@ -5,6 +5,7 @@ import { classifierOn, loadModel } from "@ifrl/models"
 import { classLabels, type RewardModelCard, rewardTemplates, saveRewardModel } from "@ifrl/reward"
 import { Effect, Layer } from "effect"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { writtenGroups } from "../src/SoftAgreement.ts"
@@ -77,4 +78,14 @@ describe("groups of the embedded world", () => {
     expect(writtenGroups(5, ["soft:tone"])).toEqual(groups)
     expect(groups[0]!.types!.toSorted()).toEqual(["soft:audience", "soft:persona", "soft:tone (type never trained on)", "soft:viewpoint"])
   })
+})
+
+test("ifrl reward serve names the port that it cannot have", async () => {
+  const taken = createServer()
+  await new Promise<void>((listening) => taken.listen(0, "127.0.0.1", listening))
+  const { port } = taken.address() as AddressInfo
+  const serve = async (asked: number) => String((await run("reward", "serve", "--model", at("reward"), "--port", `${asked}`)).exit)
+  expect(await serve(port)).toMatch(new RegExp(`reward serve: 127\\.0\\.0\\.1:${port}: .*EADDRINUSE.*; give another --port`))
+  expect(await serve(65_536)).toMatch(/reward serve: 127\.0\.0\.1:65536: a port is a number from 0 to 65535/)
+  await new Promise((closed) => taken.close(closed))
 })

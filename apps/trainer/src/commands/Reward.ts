@@ -67,14 +67,24 @@ const serve = Command.make("serve", {
   threads,
   host: Flag.String("host").pipe(Flag.withDefault("127.0.0.1"), Flag.withDescription("Address to listen on")),
   port: Flag.Int("port").pipe(Flag.withDefault(5000), Flag.withDescription("Port to listen on; 0 for a free one"))
-}, ({ host, model, port, threads }) =>
-  Layer.launch(
+}, Effect.fnUntraced(function*({ host, model, port, threads }) {
+  const refuse = (reason: string, cause?: unknown) =>
+    new CommandError({
+      operation: "reward serve",
+      subject: `${host}:${port}`,
+      reason,
+      remedy: "give another --port or --host; --port 0 takes a free one",
+      cause
+    })
+  if (port < 0 || port > 65_535) return yield* refuse("a port is a number from 0 to 65535")
+  return yield* Layer.launch(
     HttpRouter.serve(predictRoutes).pipe(
       Layer.provide(NodeHttpServer.layer(createServer, { host, port })),
       Layer.provide(RewardModel.layer(model)),
       Layer.provide(runtime(threads))
     )
-  )).pipe(Command.withDescription("Answer POST /predict { question, answer } and POST /predict/batch { pairs } over HTTP"))
+  ).pipe(Effect.catchTag("ServeError", ({ cause }) => Effect.fail(refuse(cause instanceof Error ? cause.message : String(cause), cause))))
+})).pipe(Command.withDescription("Answer POST /predict { question, answer } and POST /predict/batch { pairs } over HTTP"))
 
 export const reward = Command.make("reward").pipe(
   Command.withDescription("The reward model of soft constraints"),
