@@ -130,7 +130,7 @@ describe("the check", () => {
       const name = command.join("-")
       const { exit } = await runCli(...command, "--name", name, ...flags)
       expect(JSON.stringify(exit)).toMatch(/"subject":"reward model","reason":"needs about 0\.\d GB/)
-      expect(await readdir(join(folder, name))).not.toContain("reward-model-work")
+      expect(await readdir(folder)).not.toContain(name)
     }
   })
 })
