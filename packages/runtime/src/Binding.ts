@@ -52,6 +52,8 @@ export class NativeBinding implements Binding {
   readonly #context: BindingContext
   readonly #pointer: Pointer
   readonly #calls: Calls
+  /** Names of inputs that are outputs too. */
+  readonly #passed: ReadonlyArray<string>
   readonly #turn = Semaphore.makeUnsafe(1)
   #released = false
   #freed = false
@@ -65,6 +67,8 @@ export class NativeBinding implements Binding {
     const { api } = context.environment
     this.#context = context
     this.#calls = new Calls(api)
+    const { inputs, outputs } = context.signature
+    this.#passed = outputs.map(({ name }) => name).filter((name) => inputs.some((input) => input.name === name))
     const next = this.#merge("bind", io)
     this.#pointer = refusals(context.name, "bind", () => api.get("CreateIoBinding", context.session))
     try {
@@ -237,12 +241,31 @@ export class NativeBinding implements Binding {
     try {
       if (status !== undefined) throw new StatusError(status)
       const copies = allocated ? this.#copies(names) : new Map<string, Tensor>()
+      this.#passThrough()
       return Object.fromEntries(names.map((name) => [name, copies.get(name) ?? this.#outputs.get(name) as Tensor]))
     } finally {
       // Otherwise the next run would write into these values, and refuse another shape.
       for (const name of names) {
         if (this.#outputs.get(name) === "allocate") this.#bindOutput(name, "allocate")
       }
+    }
+  }
+
+  /** Where an input of the model is an output as it is, ONNX Runtime leaves the tensor that is bound for the output alone. */
+  #passThrough() {
+    for (const name of this.#passed) {
+      const [input, target] = [this.#inputs.get(name)!, this.#outputs.get(name)!]
+      if (typeof target === "string") continue
+      if (input.dims.join() !== target.dims.join()) {
+        throw RuntimeError.of({
+          session: this.#context.name,
+          operation: "run",
+          reason: `output "${name}" is the input as it is, ${input}, and the tensor given for it ${target}`,
+          remedy: "Bind a tensor of the input's shape, or let the output be allocated",
+          output: name
+        })
+      }
+      target.bytes.set(input.bytes)
     }
   }
 

@@ -102,6 +102,9 @@ class NativeSession {
   }
 }
 
+/** By name: buffers of another realm are no instances of this one's constructors. */
+const isShared = (buffer: ArrayBufferLike) => Object.prototype.toString.call(buffer) === "[object SharedArrayBuffer]"
+
 /** Loads off the main thread. Not interruptible: ONNX Runtime has no way to stop it. */
 const loadWith = (context: SessionContext, model: Model, name: string, options: SessionOptions, pooled: boolean) =>
   Effect.flatMap(
@@ -112,18 +115,20 @@ const loadWith = (context: SessionContext, model: Model, name: string, options: 
     (native) => {
       const { environment: { api, env } } = context
       const slot = new BigUint64Array(new ArrayBuffer(8))
+      // koffi has no address for memory that threads share.
+      const bytes = "path" in model || !isShared(model.buffer) ? model : new Uint8Array(model)
       const tail = [native, api.addressOf(slot.buffer)]
       // Reading `buffer` moves a small typed array off V8's heap, where a collection could move it during the call.
-      const [function_, args] = "path" in model
-        ? [api.functions.CreateSession, [env, model.path, ...tail]] as const
+      const [function_, args] = "path" in bytes
+        ? [api.functions.CreateSession, [env, bytes.path, ...tail]] as const
         : [
           api.functions.CreateSessionFromArray,
-          [env, api.addressOf(model.buffer) + BigInt(model.byteOffset), model.byteLength, ...tail]
+          [env, api.addressOf(bytes.buffer) + BigInt(bytes.byteOffset), bytes.byteLength, ...tail]
         ] as const
       return new Calls(api).run({
         function: function_,
         args,
-        keeps: [model, slot],
+        keeps: [bytes, slot],
         terminate: () => {},
         finish: (status): Exit.Exit<Pointer, RuntimeError> => {
           api.functions.ReleaseSessionOptions(native)
@@ -168,7 +173,7 @@ export const makeSession = (
             environment,
             session,
             name,
-            signature: refusals(name, "session", () => readSignature(environment, session)),
+            signature: refusals(name, "session", () => readSignature(environment, session, name)),
             copiesInputs: device === "cuda",
             inline: options.inline === true,
             arenaShrinkage: options.arenaShrinkage === true

@@ -39,7 +39,13 @@ const readShape = ({ api }: Environment, info: Pointer): TensorInfo["shape"] => 
   return dims.map((dim, i) => dim >= 0n ? Number(dim) : api.text(names[i]!))
 }
 
-const readInfo = (environment: Environment, session: Pointer, side: keyof typeof sides, index: number): TensorInfo => {
+const readInfo = (
+  environment: Environment,
+  session: Pointer,
+  owner: string,
+  side: keyof typeof sides,
+  index: number
+): TensorInfo => {
   const { allocator, api } = environment
   const address = api.get(sides[side].name, session, index, allocator)
   const name = api.text(address)
@@ -51,7 +57,7 @@ const readInfo = (environment: Environment, session: Pointer, side: keyof typeof
     const type = info === 0n ? undefined : elementTypeOf(Number(BigInt.asUintN(32, api.get("GetTensorElementType", info))))
     if (type === undefined) {
       throw RuntimeError.of({
-        session: "",
+        session: owner,
         operation: "session",
         reason: `${side} "${name}" is not a tensor of a type known here`,
         remedy: `Use dense tensors of ${Object.keys(storage).join(", ")}`,
@@ -64,16 +70,16 @@ const readInfo = (environment: Environment, session: Pointer, side: keyof typeof
   }
 }
 
-const readSide = (environment: Environment, session: Pointer, side: keyof typeof sides) =>
+const readSide = (environment: Environment, session: Pointer, owner: string, side: keyof typeof sides) =>
   Array.from(
     { length: Number(environment.api.get(sides[side].count, session)) },
-    (_, index) => readInfo(environment, session, side, index)
+    (_, index) => readInfo(environment, session, owner, side, index)
   )
 
-/** Reads a session's inputs and outputs. Throws StatusError, RuntimeError. */
-export const readSignature = (environment: Environment, session: Pointer): Signature => ({
-  inputs: readSide(environment, session, "input"),
-  outputs: readSide(environment, session, "output")
+/** Reads the inputs and outputs of a session; errors call it `owner`. Throws StatusError, RuntimeError. */
+export const readSignature = (environment: Environment, session: Pointer, owner: string): Signature => ({
+  inputs: readSide(environment, session, owner, "input"),
+  outputs: readSide(environment, session, owner, "output")
 })
 
 type Symbols = Map<string, { readonly size: number; readonly owner: string }>
@@ -167,5 +173,13 @@ export const checkTensors = (
   for (const info of signature.outputs) {
     const target = outputs.get(info.name)
     if (target !== undefined && typeof target !== "string") checkTensor(at, "output", info, target, symbols)
+    else if (info.type === "string" && target !== "skip") {
+      throw RuntimeError.of({
+        ...at,
+        reason: `output "${info.name}" is ${describeTensor(info.type, info.shape)}: strings are not supported`,
+        remedy: 'Leave it out with "skip"',
+        output: info.name
+      })
+    }
   }
 }

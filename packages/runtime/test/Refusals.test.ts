@@ -1,5 +1,6 @@
 /** Whatever a caller gets wrong ends in a RuntimeError that names it, and the process and the session live on. */
 import { describe, expect, test } from "@jest/globals"
+import { decodeModel, encodeModel, stringTensor } from "@ifrl/onnx"
 import { Effect, Exit, Option, Scope } from "effect"
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -130,6 +131,35 @@ describe("before the C call", () => {
         const error = yield* Effect.flip(session.run({ text: zeros(1) }))
         expect(error.message).toMatch(/strings are not supported/)
       }))
+  })
+
+  test("a string output, unless it is skipped", async () => {
+    const model = build("words", (g) => {
+      const at = g.input("at", "int64", ["n"])
+      g.output(g.op("Gather", [g.initializer("words", stringTensor([2], ["a", "b"])), at]), "word")
+      g.output(g.op("Neg", [at]), "negative")
+    })
+    await using(model, (session) =>
+      Effect.gen(function*() {
+        const at = Tensor.from("int64", [1], [1])
+        const error = yield* Effect.flip(session.run({ at }))
+        expect(error).toMatchObject({ session: "words", operation: "bind", output: "word" })
+        expect(error.message).toMatch(/output "word" is string\[n\]: strings are not supported\. Leave it out with "skip"/)
+        const outputs = yield* session.run({ at }, { word: "skip" })
+        expect(outputs["negative"]!.data[0]).toBe(-1n)
+      }), { name: "words" })
+  })
+
+  test("a model whose output is no tensor known here, by the session's name", async () => {
+    const model = decodeModel(build("cast", (g) => {
+      g.output(g.op("Cast", [g.input("x", "float32", ["n"])], { to: "int8" }), "y")
+    }))
+    const int4 = 22
+    const { node: [cast], output: [y] } = model.graph!
+    cast!.attribute[0]!.i = BigInt(int4)
+    Object.assign(y!.type!.value.value!, { elemType: int4 })
+    const error = await run(Effect.flip(load(encodeModel(model), { name: "four bits" })))
+    expect(error).toMatchObject({ session: "four bits", operation: "session", output: "y" })
   })
 })
 

@@ -57,6 +57,32 @@ describe("Session", () => {
       }))
   })
 
+  test("an input that is an output as it is is written to the tensor given for it", async () => {
+    const model = build("through", (g) => {
+      const x = g.input("x", "float32", undefined)
+      g.output(g.op("Neg", [x]), "negative")
+      g.output(x)
+    })
+    await using(model, (session) =>
+      Effect.gen(function*() {
+        const given = Tensor.zeros("float32", [2])
+        expect((yield* session.run({ x: floats([1, 2]) }, { x: given }))["x"]).toBe(given)
+        expect(numbers(given)).toEqual([1, 2])
+        const x = floats([3])
+        expect(numbers((yield* session.run({ x }, { x }))["x"])).toEqual([3])
+        expect(numbers((yield* session.run({ x }))["x"])).toEqual([3])
+        expect((yield* Effect.flip(session.run({ x }, { x: given }))).message).toMatch(/output "x" is the input as it is, float32\[1\]/)
+      }))
+  })
+
+  test("a model in memory that threads share", async () => {
+    const bytes = adder()
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length))
+    shared.set(bytes)
+    const { sum } = await using(shared, (session) => session.run({ a: floats([1]), b: floats([2]) }))
+    expect(numbers(sum)).toEqual([3])
+  })
+
   test("outputs that are skipped are not fetched, and allocated ones keep their names", async () => {
     const model = build("three", (g) => {
       const x = g.input("x", "float32", ["n"])
