@@ -15,7 +15,10 @@ import { wordEncoder } from "./WordEncoder.ts"
 export interface ChatMessage {
   readonly role: string
   readonly content: string
-  /** The thought that came before `content`, for templates that take it apart (Qwen3). */
+  /**
+   * The thought that came before `content`, for templates that take it apart (Qwen3). `thinking` and `reasoning` are
+   * taken for it where it is missing.
+   */
   readonly reasoning_content?: string
   /** Functions that the assistant calls, in OpenAI's form. */
   readonly tool_calls?: ReadonlyArray<unknown>
@@ -78,6 +81,13 @@ const importTransformers = Effect.tryPromise({
     })
 })
 
+/** A message whose thought has the names that templates read, as transformers gives them. */
+const withThought = (message: ChatMessage): Readonly<Record<string, unknown>> => {
+  const { reasoning, reasoning_content, thinking } = message as ChatMessage & Readonly<Record<string, unknown>>
+  const thought = reasoning_content ?? thinking ?? reasoning ?? null
+  return thought === null ? { ...message } : { thinking: thought, ...message, reasoning_content: thought }
+}
+
 const specialId = (tokenizer: Pretrained, name: "eos" | "pad"): number | undefined =>
   (tokenizer[`${name}_token_id`] as number | null | undefined) ?? undefined
 
@@ -107,7 +117,7 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
         documents: null,
         ...specialTokens(source.config),
         ...variables,
-        messages: messages.map((message) => ({ ...message })),
+        messages: messages.map(withThought),
         add_generation_prompt: addGenerationPrompt
       })
     } catch (cause) {

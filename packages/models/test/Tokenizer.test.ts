@@ -52,6 +52,24 @@ describe("against Python", () => {
   })
 })
 
+test("a thought goes by the names that transformers knows", async () => {
+  const chatTemplate = "{{ messages[0].keys() | join(' ') }}: {{ messages[0].reasoning_content }}"
+  await withFiles({ "chat_template.jinja": chatTemplate }, async (folder) => {
+    const tokenizer = await run(loadTokenizer(folder))
+    // What transformers 5.23 renders.
+    const rows: ReadonlyArray<readonly [Record<string, unknown>, string]> = [
+      [{ reasoning: "r" }, "thinking role content reasoning reasoning_content: r"],
+      [{ thinking: "t", reasoning: "r" }, "thinking role content reasoning reasoning_content: t"],
+      [{ reasoning_content: "", thinking: "t" }, "thinking role content reasoning_content: "],
+      [{ reasoning_content: null }, "role content reasoning_content: None"]
+    ]
+    for (const [thought, text] of rows) {
+      const message = { role: "assistant", content: "a", ...thought } as ChatMessage
+      expect(tokenizer.renderChat([message])).toBe(text)
+    }
+  })
+})
+
 describe("special tokens", () => {
   test("several EOS ids come from generation_config.json", async () => {
     const tokenizer = await run(loadTokenizer(fixture("qwen2-tied")))
