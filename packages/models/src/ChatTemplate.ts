@@ -5,7 +5,9 @@
  * print otherwise than Python's, `1 == "1"` holds, and what one turn of a loop sets stays for the next.
  */
 import { Template } from "@huggingface/jinja"
-import { functions, type Node, render, Scope } from "./internal/Jinja.ts"
+import { render, Scope } from "./internal/Jinja.ts"
+import { functions } from "./internal/JinjaFunctions.ts"
+import type { Node } from "./internal/JinjaSyntax.ts"
 import { fromJs, text, type Value } from "./internal/PythonValue.ts"
 
 /** Turns the variables of a template into text. Throws where the template or the interpreter does. */

@@ -87,7 +87,10 @@ describe("values, operators and scopes are Python's", () => {
     "{{ x.s.shout() }}",
     "{{ x | shout }}",
     "{{ [1] + (2, 3) }}",
-    "{% set ns = namespace(_a=1) %}"
+    "{% set ns = namespace(_a=1) %}",
+    "{{ range(100001) | length }}",
+    "{{ ([0] * 999999999) | length }}",
+    "{{ ('a' * 999999999) | length }}"
   ])("%s is refused", (template) => expect(() => render(template, { x })).toThrow(Error))
 })
 

@@ -3,112 +3,12 @@
  * operators and what is printed are those of Jinja2 3.1 in the sandbox that transformers renders chat templates in.
  * What is not known here refuses the template by name.
  */
+import { runFilter, runTest } from "./JinjaFilters.ts"
+import { setField } from "./JinjaFunctions.ts"
 import { attribute, iterate, slice, subscript } from "./JinjaMember.ts"
-import { contains, runFilter, runTest } from "./JinjaFilters.ts"
-import {
-  type Callable,
-  compare,
-  equal,
-  isFloat,
-  Namespace,
-  numberOf,
-  real,
-  text,
-  truth,
-  Tuple,
-  tuple,
-  typeName,
-  Undefined,
-  type Value
-} from "./PythonValue.ts"
-
-// -------------------- syntax --------------------
-
-interface Token {
-  readonly value: string
-}
-interface Name {
-  readonly type: "Identifier"
-  readonly value: string
-}
-interface Call {
-  readonly type: "CallExpression"
-  readonly callee: Node
-  readonly args: ReadonlyArray<Node>
-}
-interface Slice {
-  readonly type: "SliceExpression"
-  readonly start: Node | undefined
-  readonly stop: Node | undefined
-  readonly step: Node | undefined
-}
-interface NamedArgument {
-  readonly type: "KeywordArgumentExpression"
-  readonly key: Name
-  readonly value: Node
-}
-interface Filtered {
-  readonly type: "FilterExpression"
-  readonly operand: Node
-  readonly filter: Name | Call
-}
-interface For {
-  readonly type: "For"
-  readonly loopvar: Node
-  readonly iterable: Node
-  readonly body: Body
-  readonly defaultBlock: Body
-}
-interface CallBlock {
-  readonly type: "CallStatement"
-  readonly call: Call
-  readonly callerArgs: ReadonlyArray<Node> | null
-  readonly body: Body
-}
-type Body = ReadonlyArray<Node>
-
-/** The parser's tree, of which its package exports no types. */
-export type Node =
-  | Name
-  | Call
-  | Slice
-  | NamedArgument
-  | Filtered
-  | { readonly type: "Program"; readonly body: Body }
-  | { readonly type: "If"; readonly test: Node; readonly body: Body; readonly alternate: Body }
-  | For
-  | { readonly type: "Break" | "Continue" | "Comment" }
-  | { readonly type: "Set"; readonly assignee: Node; readonly value: Node | null; readonly body: Body }
-  | { readonly type: "Macro"; readonly name: Name; readonly args: ReadonlyArray<Node>; readonly body: Body }
-  | CallBlock
-  | { readonly type: "FilterStatement"; readonly filter: Name | Call; readonly body: Body }
-  | { readonly type: "MemberExpression"; readonly object: Node; readonly property: Node; readonly computed: boolean }
-  | { readonly type: "IntegerLiteral" | "FloatLiteral"; readonly value: number }
-  | { readonly type: "StringLiteral"; readonly value: string }
-  | { readonly type: "ArrayLiteral" | "TupleLiteral"; readonly value: ReadonlyArray<Node> }
-  | { readonly type: "ObjectLiteral"; readonly value: ReadonlyMap<Node, Node> }
-  | { readonly type: "BinaryExpression"; readonly operator: Token; readonly left: Node; readonly right: Node }
-  | { readonly type: "UnaryExpression"; readonly operator: Token; readonly argument: Node }
-  | { readonly type: "SelectExpression"; readonly lhs: Node; readonly test: Node }
-  | { readonly type: "TestExpression"; readonly operand: Node; readonly negate: boolean; readonly test: Name }
-  | { readonly type: "Ternary"; readonly condition: Node; readonly trueExpr: Node; readonly falseExpr: Node }
-  | { readonly type: "SpreadExpression" | "KeywordSpreadExpression"; readonly argument: Node }
-
-type Of<Type extends Node["type"], Any = Node> = Any extends { readonly type: infer Kind }
-  ? Type extends Kind
-    ? Any
-    : never
-  : never
-
-/** Whether a name is read anywhere in a part of the tree. */
-const mentions = (part: unknown, name: string): boolean => {
-  if (Array.isArray(part)) return part.some((item) => mentions(item, name))
-  if (part instanceof Map) return [...part].some((entry) => mentions(entry, name))
-  if (typeof part !== "object" || part === null) return false
-  const node = part as Node
-  if (node.type === "Identifier") return node.value === name
-  return Object.values(node).some((field) => mentions(field, name))
-}
+import { operators, signed } from "./JinjaOperators.ts"
+import { type Body, type Call, mentions, type Name, type Node, type Of } from "./JinjaSyntax.ts"
+import { type Callable, Namespace, real, text, truth, tuple, typeName, Undefined, type Value } from "./PythonValue.ts"
 
 // -------------------- scopes --------------------
 
@@ -134,64 +34,6 @@ const constants: ReadonlyMap<string, Value> = new Map<string, Value>([
   ["none", null],
   ["None", null]
 ])
-
-// -------------------- operators --------------------
-
-const failed = (operator: string, a: Value, b: Value): never => {
-  for (const value of [a, b]) if (value instanceof Undefined) throw new Error(value.message)
-  throw new TypeError(`unsupported operand type(s) for ${operator}: '${typeName(a)}' and '${typeName(b)}'`)
-}
-
-type Operator = (a: Value, b: Value) => Value
-type Compute = (a: number, b: number) => number
-
-/** An operator on numbers, whose result is a float where an operand is, or where it always is. */
-const arithmetic = (operator: string, compute: Compute, floats = false): Operator => (a, b) => {
-  const [x, y] = [numberOf(a), numberOf(b)]
-  if (x === undefined || y === undefined) return failed(operator, a, b)
-  if (y === 0 && (operator === "/" || operator === "//" || operator === "%")) throw new RangeError("division by zero")
-  const result = compute(x, y)
-  return floats || isFloat(a) || isFloat(b) || (operator === "**" && y < 0) ? real(result) : result
-}
-
-const add = arithmetic("+", (a, b) => a + b)
-const multiply = arithmetic("*", (a, b) => a * b)
-
-const repeated: Operator = (a, b) => {
-  const [whole, times] = typeof a === "string" || Array.isArray(a) ? [a, b] : [b, a]
-  if ((typeof whole !== "string" && !Array.isArray(whole)) || isFloat(times)) return multiply(a, b)
-  const count = numberOf(times)
-  if (count === undefined) return failed("*", a, b)
-  const items = Array.from({ length: Math.max(0, count) }, () => whole)
-  if (typeof whole === "string") return items.join("")
-  return whole instanceof Tuple ? tuple(...items.flat()) : items.flat()
-}
-
-const operators: Readonly<Record<string, Operator>> = {
-  "==": equal,
-  "!=": (a, b) => !equal(a, b),
-  "<": (a, b) => compare(a, b) < 0,
-  "<=": (a, b) => compare(a, b) <= 0,
-  ">": (a, b) => compare(a, b) > 0,
-  ">=": (a, b) => compare(a, b) >= 0,
-  in: (a, b) => contains(b, a),
-  "not in": (a, b) => !contains(b, a),
-  "~": (a, b) => text(a) + text(b),
-  "+": (a, b) => {
-    if (typeof a === "string" && typeof b === "string") return a + b
-    if (Array.isArray(a) && Array.isArray(b) && a instanceof Tuple === b instanceof Tuple) {
-      return a instanceof Tuple ? tuple(...a, ...b) : [...a, ...b]
-    }
-    return add(a, b)
-  },
-  "-": arithmetic("-", (a, b) => a - b),
-  "*": repeated,
-  "/": arithmetic("/", (a, b) => a / b, true),
-  "//": arithmetic("//", (a, b) => Math.floor(a / b)),
-  // The rest has the sign of what is divided by.
-  "%": arithmetic("%", (a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? (a % b) + b : a % b)),
-  "**": arithmetic("**", (a, b) => a ** b)
-}
 
 // -------------------- evaluation --------------------
 
@@ -233,11 +75,6 @@ const bind = (target: Node, value: Value, scope: Scope): void => {
     if (!(object instanceof Namespace)) throw new TypeError("cannot assign attribute on non-namespace object")
     setField(object, target.property.value, value)
   } else throw new SyntaxError(`nothing can be assigned to a ${target.type}`)
-}
-
-const setField = (namespace: Namespace, name: string, value: Value): void => {
-  if (name.startsWith("_")) throw new Error(`a namespace can't hold '${name}', which begins with an underscore`)
-  namespace.fields.set(name, value)
 }
 
 /** A macro, or the body of a call block, which takes arguments in the same way. */
@@ -385,13 +222,6 @@ const block = (body: Body, scope: Scope): string => {
   return output.join("")
 }
 
-const signed = (operator: string, value: Value): Value => {
-  const number = numberOf(value)
-  if (number === undefined) return failed(`unary ${operator}`, value, value)
-  const result = operator === "-" ? -number : number
-  return isFloat(value) ? real(result) : result
-}
-
 const expressions: { readonly [Type in Node["type"]]?: (node: Of<Type>, scope: Scope) => Value } = {
   IntegerLiteral: (node) => node.value,
   FloatLiteral: (node) => real(node.value),
@@ -442,35 +272,3 @@ const evaluate = (node: Node, scope: Scope): Value => {
 
 /** What a template prints with the names of a scope. */
 export const render = (program: Node, scope: Scope): string => block([program], scope)
-
-// -------------------- functions --------------------
-
-const range: Callable = (args) => {
-  const numbers = args.map((value) => {
-    if (typeof value === "number" && Number.isInteger(value)) return value
-    throw new TypeError(`'${typeName(value)}' object cannot be interpreted as an integer`)
-  })
-  const [from, to, step = 1] = numbers.length === 1 ? [0, numbers[0]!] : numbers
-  if (from === undefined || to === undefined || step === 0) throw new RangeError("range() wants one to three numbers")
-  return Array.from({ length: Math.max(0, Math.ceil((to - from) / step)) }, (_, i) => from + i * step)
-}
-
-/** Python's `dict`: of another one or of pairs, and of what is given by name. */
-const dict = (args: ReadonlyArray<Value>, named: ReadonlyMap<string, Value>): Map<Value, Value> => {
-  const [given = new Map<Value, Value>()] = args
-  const pairs = given instanceof Map ? [...given] : iterate(given).map((pair) => iterate(pair) as [Value, Value])
-  return new Map<Value, Value>([...pairs, ...named])
-}
-
-const namespace: Callable = (args, named) => {
-  const result = new Namespace()
-  for (const [name, value] of dict(args, named)) setField(result, text(name), value)
-  return result
-}
-
-/** Functions of every Jinja template. */
-export const functions: ReadonlyMap<string, Value> = new Map<string, Value>([
-  ["range", range],
-  ["dict", dict],
-  ["namespace", namespace]
-])
