@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals"
-import { Graph, OnnxError, tensorData, type Value } from "../src/index.ts"
+import { Graph, isUnknownDim, OnnxError, type Shape, tensorData, type Value } from "../src/index.ts"
 import { numbers } from "./Ort.ts"
 
 const vector = (g: Graph, name = "x"): Value => g.input(name, "float32", ["N"])
@@ -84,6 +84,13 @@ describe("Graph", () => {
     const [first, second] = parts
     parts.shift()
     expect(graph.nodes[0]!.outputs).toEqual([first, second])
+  })
+
+  test("a slice between both ends has a size that nobody knows: of 1 nothing is left, and not -1", () => {
+    const g = new Graph("g")
+    const ints = (value: number) => g.constant("int64", [value])
+    const between = (shape: Shape) => g.op("Slice", [g.input(`x${shape}`, "float32", shape), ints(1), ints(-1)]).shape![0]!
+    expect([between([5]), between([1]), isUnknownDim(between(["N"]))]).toEqual([3, 0, true])
   })
 
   test("unknown operators need types, and get them checked where the table knows better", () => {
@@ -187,8 +194,8 @@ describe("mistakes are errors where they are made", () => {
     ["an index out of range", () => g.op("Gather", [f, i64(2)]), /index 2 is outside the 2 elements of axis 0/],
     [
       "a scalar that should be a vector",
-      () => g.op("Clip", [f, g.constant("float32", [0])]),
-      /input 1 has rank 1, not 0/
+      () => g.op("Clip", [f, g.constant("float32", [0, 1])]),
+      /the elements of bound 1: 1 and 2 differ/
     ],
     ["a size of Split", () => g.ops("Split", [f, i64(1, 1)], 2, { axis: 1 }), /the sizes add up to 2, axis 1 has 3/],
     ["too large a k", () => g.ops("TopK", [f, i64(4)], 2), /k = 4 exceeds the 3 elements of axis 1/],

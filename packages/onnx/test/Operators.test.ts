@@ -177,7 +177,8 @@ const cases: Record<string, Record<string, ReadonlyArray<Build>>> = {
     Clip: [
       same("Clip"),
       (c) => c.op("Clip", [c.x(["B", "T"]), c.g.constant("float32", 0), c.g.constant("float32", 0.5)]),
-      (c) => c.op("Clip", [c.x(["B"]), undefined, c.g.constant("float32", 0.5)])
+      (c) => c.op("Clip", [c.x(["B"]), undefined, c.g.constant("float32", 0.5)]),
+      (c) => c.op("Clip", [c.x(["B"]), c.g.constant("float32", [0.2]), c.g.constant("float32", [0.5])])
     ],
     IsNaN: [same("IsNaN")],
     IsInf: [same("IsInf", "float32", { detect_negative: 0 })],

@@ -149,7 +149,9 @@ export const elementwise: OperatorTable = {
   }, { contents: chosen }),
   Clip: operator([1, 3], {}, (node) => {
     for (const bound of [1, 2]) {
-      if (node.has(bound)) node.ranked(bound, 0)
+      // ONNX asks for scalars; files have [1] too, which ONNX Runtime takes as such.
+      const dim = node.has(bound) ? node.ranked(bound, 0, 1)?.[0] : undefined
+      if (dim !== undefined) node.unify([1, dim], `the elements of bound ${bound}`)
     }
     return { type: checked(node, numericTypes), shape: node.shape(0) }
   }),

@@ -127,6 +127,8 @@ const sliceLength = (dim: Dim, start: Dim, end: Dim, step: number): Dim | undefi
   if (step !== 1 || !nonNegative(start)) return undefined
   const stop = typeof end === "number" && end >= far ? dim : end === -1 ? subtractDims(dim, 1) : end
   const within = (at: Dim) => typeof at === "string" || at <= 1
+  // 1..-1 of a size of 1 is empty, not -1.
+  if (end === -1 && start !== 0) return undefined
   return within(start) && (typeof stop === "string" || stop === 1) && (stop !== end || nonNegative(stop))
     ? subtractDims(stop, start)
     : undefined
