@@ -155,7 +155,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Map<
       if (leaves.has(value)) deferred.push({ value, emit: () => contribute(value, lazy, broadcasts) })
       else contribute(value, lazy, broadcasts)
     }
-    if (!needs.includes(true)) missing(node, 0)
+    if (!needs.includes(true)) missingInside(node, active)
   }
   emitLeaves(deferred)
   return new Map(wrt.flatMap((value) => {
@@ -230,12 +230,22 @@ const checkCaptures = (region: Region, active: ReadonlySet<Value>): void => {
   }
 }
 
-const missing = (node: Node, input: number): never => {
-  const name = node.inputs[input]?.name ?? ""
+const refuse = (node: Node, what: string, tensor: string): never => {
   throw artifactError(
     "MissingGradient",
-    `${ruleKey(node)} (node "${node.name}") has no gradient rule for input ${input} ("${name}")`,
+    `${ruleKey(node)} (node "${node.name}") has no gradient rule for ${what}`,
     "Wrap the part of the graph around it in customGradient, or keep the parameters behind it out of requiresGrad",
-    { operator: ruleKey(node), node: node.name, tensor: name }
+    { operator: ruleKey(node), node: node.name, tensor }
   )
+}
+
+const missing = (node: Node, input: number): never => {
+  const name = node.inputs[input]?.name ?? ""
+  return refuse(node, `input ${input} ("${name}")`, name)
+}
+
+/** Nothing that the node lists needs a gradient: a body of it reads something that does. */
+const missingInside = (node: Node, active: ReadonlySet<Value>): never => {
+  const name = [...readsOf(node)].find((value) => active.has(value))?.name ?? ""
+  return refuse(node, `"${name}", which its body reads`, name)
 }

@@ -121,7 +121,17 @@ describe("refusals name operator, node and input, and end with the remedy", () =
     body.output(b.add(state, w))
     const [y] = graph.ops("Loop", [g.int(3), undefined, g.full(0, w)], 1, { body }, { name: "repeat" }) as [Value]
     expect(errorOf(() => differentiate(graph, { loss: g.sumAll(y), wrt: [w] }))).toMatchObject({
-      reason: "MissingGradient", operator: "Loop", node: "repeat"
+      reason: "MissingGradient", operator: "Loop", node: "repeat", tensor: "w",
+      message: expect.stringContaining('no gradient rule for "w", which its body reads')
+    })
+  })
+  test.each<[string, (g: Emit, w: Value) => Value]>([
+    ["OneHot", (g, w) => g.op("OneHot", [g.ints([0]), g.int(3), g.op("Slice", [w, g.ints([0]), g.ints([2])])])],
+    ["Range", (g, w) => g.op("Range", [g.sumAll(w), g.scalar(2, w), g.scalar(1, w)])]
+  ])("%s of a trained value, beside another path to it", (op, of) => {
+    const { g, graph, w } = scene()
+    expect(errorOf(() => differentiate(graph, { loss: g.add(g.sumAll(w), g.sumAll(of(g, w))), wrt: [w] }))).toMatchObject({
+      reason: "MissingGradient", operator: op
     })
   })
   test("a mode or reduction without a rule", () => {
