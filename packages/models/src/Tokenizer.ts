@@ -7,6 +7,7 @@ import type * as Transformers from "@huggingface/transformers"
 import { Effect, FileSystem, Path } from "effect"
 import { type ChatTemplate, namedTemplate, parseChatTemplate, specialTokens } from "./ChatTemplate.ts"
 import { fileError, isRecord, readJson, readText } from "./Files.ts"
+import { cleansUp, decodeBytesStrictly, forTransformersJs, specialIds } from "./internal/Pretrained.ts"
 import { ModelError } from "./ModelError.ts"
 import type { TokenizerFiles } from "./TrainTokenizer.ts"
 import { wordEncoder } from "./WordEncoder.ts"
@@ -96,6 +97,8 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
   const encode = wordEncoder(source.tokenizer, source.config, (text) =>
     Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }))
   )
+  const cleanUp = cleansUp(source.tokenizer, source.config)
+  const special = specialIds(source.tokenizer, source.config, Object.values(specialTokens(source.config)))
   const parsed = new Map<string, ChatTemplate>()
   const fail = (problem: string, remedy: string, cause?: unknown) =>
     new ModelError({ file: source.directory, key: "chat_template", problem, remedy, cause })
@@ -148,8 +151,9 @@ const make = (tokenizer: Pretrained, known: ReadonlySet<number>, source: Tokeniz
   return {
     encode,
     decode: (tokens, { skipSpecial = false } = {}) => {
-      const ids = Array.from(tokens).filter((id) => known.has(id))
-      return ids.length === 0 ? "" : tokenizer.decode(ids, { skip_special_tokens: skipSpecial })
+      const ids = Array.from(tokens).filter((id) => known.has(id) && !(skipSpecial && special.has(id)))
+      const options = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: cleanUp }
+      return ids.length === 0 ? "" : tokenizer.decode(ids, options)
     },
     renderChat,
     applyChatTemplate: (messages, options) => encode(renderChat(messages, options)),
@@ -169,6 +173,13 @@ export const makeTokenizer = Effect.fnUntraced(function*(source: TokenizerSource
   const { config, directory, tokenizer } = source
   const broken = (problem: string, remedy: string, cause?: unknown) =>
     new ModelError({ file: directory, key: "tokenizer.json", problem, remedy, cause })
+  const whole = asList(tokenizer["added_tokens"]).map(asRecord).find((token) => token["single_word"] === true)
+  if (whole !== undefined) {
+    return yield* broken(
+      `has the added token ${JSON.stringify(whole["content"])} that counts as a whole word only (single_word)`,
+      "Set its single_word to false, or use another tokenizer: transformers.js would find it within words"
+    )
+  }
   const name = String(config["tokenizer_class"] ?? "").replace(/Fast$/, "")
   const named: unknown = Object.hasOwn(transformers, name) ? transformers[name as keyof typeof transformers] : undefined
   const isTokenizer = typeof named === "function" && named.prototype instanceof transformers.PreTrainedTokenizer
@@ -176,10 +187,11 @@ export const makeTokenizer = Effect.fnUntraced(function*(source: TokenizerSource
     ? (named as typeof transformers.PreTrainedTokenizer)
     : transformers.PreTrainedTokenizer
   const pretrained = yield* Effect.try({
-    try: () => new constructor(tokenizer, config),
+    try: () => new constructor(forTransformersJs(tokenizer), config),
     catch: (cause) =>
       broken(`is no tokenizer that transformers.js reads: ${(cause as Error).message}`, "Fetch the files again", cause)
   })
+  decodeBytesStrictly(pretrained)
   const known = new Set<number>(pretrained.get_vocab().values())
   const result = make(pretrained, known, source)
   if (source.embeddingRows !== undefined && result.vocabSize > source.embeddingRows) {
@@ -199,6 +211,8 @@ export const makeTokenizer = Effect.fnUntraced(function*(source: TokenizerSource
 })
 
 // -------------------- folders --------------------
+
+const asList = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
 const asRecord = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {})
 

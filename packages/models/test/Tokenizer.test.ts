@@ -52,6 +52,62 @@ describe("against Python", () => {
   })
 })
 
+describe("where transformers.js departs from Python", () => {
+  const json = (...names: ReadonlyArray<string>) =>
+    JSON.parse(readFileSync(fixture(...names), "utf8")) as Record<string, unknown>
+  const addedWith = (change: Record<string, unknown>) => ({
+    added_tokens: (json("qwen2-tied", "tokenizer.json")["added_tokens"] as Array<object>).map((token) => ({
+      ...token,
+      ...change
+    }))
+  })
+
+  // Llama 3 asks for it; without a word, transformers.js does it all the same.
+  test.each([true, undefined])("spaces before punctuation stay where the config's clean-up is %s", async (cleanUp) => {
+    await withFiles({ "tokenizer_config.json": { clean_up_tokenization_spaces: cleanUp } }, async (folder) => {
+      const tokenizer = await run(loadTokenizer(folder))
+      const text = "Well , it 's\n .x do n't ?"
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
+    })
+  })
+
+  test("tokens with a role are special though the file doesn't say so", async () => {
+    const changes = {
+      "tokenizer.json": addedWith({ special: false }),
+      "tokenizer_config.json": { added_tokens_decoder: {}, additional_special_tokens: [], pad_token: "<|endoftext|>" }
+    }
+    await withFiles(changes, async (folder) => {
+      const tokenizer = await run(loadTokenizer(folder))
+      const tokens = tokenizer.encode("<|im_start|>a<|im_end|><think><|endoftext|>")
+      expect(tokenizer.decode(tokens, { skipSpecial: true })).toBe("<|im_start|>a<think>")
+    })
+  })
+
+  test("words that only count as a whole are refused", async () => {
+    await withFiles({ "tokenizer.json": addedWith({ single_word: true }) }, async (folder) => {
+      expect((await failure(loadTokenizer(folder))).message).toContain('"<think>" that counts as a whole word only')
+    })
+  })
+
+  test("bytes that stand for characters: U+FEFF stays, and each byte of what is cut is replaced", async () => {
+    const tokenizer = await run(loadTokenizer(fixture("templates", "mistral")))
+    expect([...tokenizer.encode("a\ufeffb")]).toEqual([326, 244, 192, 196, 287])
+    expect(tokenizer.decode([326, 244, 192, 196, 287])).toBe("a\ufeffb")
+    expect(tokenizer.decode([231, 135])).toBe("\ufffd\ufffd")
+  })
+
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true }
+  const digits = { type: "Digits", individual_digits: true }
+  test.each([
+    ["GPT-2's", bytes, "a  \u0085 b", [64, 261, 126, 227, 302]],
+    ["SmolLM2's", { type: "Sequence", pretokenizers: [digits, bytes] }, "a  \u00bd\u0663", [64, 261, 126, 121, 149, 96]]
+  ])("%s words are cut at Unicode's white space and digits", async (_, cut, text, ids) => {
+    await withFiles({ "tokenizer.json": { pre_tokenizer: cut } }, async (folder) => {
+      expect([...(await run(loadTokenizer(folder))).encode(text)]).toEqual(ids)
+    })
+  })
+})
+
 test("a thought goes by the names that transformers knows", async () => {
   const chatTemplate = "{{ messages[0].keys() | join(' ') }}: {{ messages[0].reasoning_content }}"
   await withFiles({ "chat_template.jinja": chatTemplate }, async (folder) => {
