@@ -24,7 +24,8 @@ export interface WriteOptions extends ModelOptions {
   /**
    * Initializers of at least this many bytes go to a file beside the model. By default none do, unless the model
    * wouldn't fit into protobuf's 2 GiB: then those of 1 KiB or more. Integer vectors (shapes, axes) always stay
-   * inline: ONNX Runtime reads them while it infers shapes, before it opens external files.
+   * inline: ONNX Runtime reads them while it infers shapes, before it opens external files. Of a message, as opposed to
+   * a graph, only tensors in raw_data are moved.
    */
   readonly externalDataThreshold?: number
   /** Name of that file. Default: the model's name with "_data" after it. */
@@ -97,7 +98,9 @@ const externalize = (tensor: TensorProto, plan: Plan, threshold: number): Tensor
     }
     return replaced(tensor, { externalData: plan.add({ source, length: source.length }) })
   }
-  if (tensor.rawData.byteLength < threshold || isShapeLike(tensor.dataType, tensor.dims)) return tensor
+  // Elements outside raw_data (float_data and the like, strings) have no bytes here: moved, they would be lost.
+  const length = tensor.rawData.byteLength
+  if (length === 0 || length < threshold || isShapeLike(tensor.dataType, tensor.dims)) return tensor
   const { rawData, ...rest } = tensor
   return Object.assign(Object.create(Object.getPrototypeOf(tensor)), rest, {
     dataLocation: Location.EXTERNAL,

@@ -93,6 +93,15 @@ describe("external data", () => {
     expect(inline.graph?.initializer[0]?.rawData.byteLength).toBe(12000)
     expect(await readFile(`${copy}_data`)).toEqual(await readFile(`${path()}_data`))
   })
+  test("tensors of a message outside raw_data stay inline and are not lost", async () => {
+    const message = toModel(model())
+    const b = message.graph!.initializer.find(({ name }) => name === "b")!
+    Reflect.deleteProperty(b, "rawData")
+    b.floatData = Array.from(weights.subarray(0, 1000))
+    await writeModel(path(), decodeModel(encodeModel(message)), { externalDataThreshold: 0 })
+    expect(Object.keys(external(await readModel(path())))).toEqual(["w"])
+    expect([...(await run(path(), feeds))["y"]!.data as Float32Array]).toEqual(sums)
+  })
   test("initializers of bodies go along", async () => {
     const g = new Graph("g")
     const [yes, no] = [g.subgraph("yes"), g.subgraph("no")]
