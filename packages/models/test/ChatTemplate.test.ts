@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
+import { readFileSync } from "node:fs"
 import { namedTemplate, parseChatTemplate, specialTokens } from "../src/ChatTemplate.ts"
+import { fixture } from "./support.ts"
 
 const render = (template: string, variables: Record<string, unknown> = {}) => parseChatTemplate(template)(variables)
 
@@ -92,6 +94,22 @@ describe("values, operators and scopes are Python's", () => {
     "{{ ([0] * 999999999) | length }}",
     "{{ ('a' * 999999999) | length }}"
   ])("%s is refused", (template) => expect(() => render(template, { x })).toThrow(Error))
+})
+
+test("750 random templates print what Python's do, or are refused as there", () => {
+  const { cases, variables } = JSON.parse(readFileSync(fixture("templates", "jinja.json"), "utf8")) as {
+    readonly cases: ReadonlyArray<readonly [template: string, text: string | null]>
+    readonly variables: Record<string, unknown>
+  }
+  const textOf = (template: string) => {
+    try {
+      return render(template, variables)
+    } catch {
+      return null
+    }
+  }
+  expect(cases.length).toBe(750)
+  expect(cases.map(([template]) => [template, textOf(template)])).toEqual(cases)
 })
 
 test("functions that templates call", () => {

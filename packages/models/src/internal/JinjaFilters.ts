@@ -48,7 +48,9 @@ export const contains = (whole: Value, part: Value): boolean => {
     if (typeof part !== "string") throw new TypeError(`a ${typeName(part)} can't be looked for in a string`)
     return whole.includes(part)
   }
-  return whole instanceof Map ? whole.has(part) : iterate(whole).some((item) => equal(item, part))
+  if (!(whole instanceof Map)) return iterate(whole).some((item) => equal(item, part))
+  if (["list", "dict"].includes(typeName(part))) throw new TypeError(`unhashable type: '${typeName(part)}'`)
+  return whole.has(part)
 }
 
 const isIterable = (value: Value): boolean =>
