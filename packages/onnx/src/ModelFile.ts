@@ -108,18 +108,52 @@ const externalize = (tensor: TensorProto, plan: Plan, threshold: number): Tensor
   })
 }
 
-const externalizeGraph = (graph: GraphProto, plan: Plan, threshold: number): GraphProto => {
-  const attribute = (proto: AttributeProto): AttributeProto =>
-    proto.g === undefined ? proto : replaced(proto, { g: externalizeGraph(proto.g, plan, threshold) })
-  const node = (proto: NodeProto): NodeProto =>
-    proto.attribute.some(({ g }) => g !== undefined)
-      ? replaced(proto, { attribute: proto.attribute.map(attribute) })
-      : proto
-  return replaced(graph, {
-    initializer: graph.initializer.map((tensor) => externalize(tensor, plan, threshold)),
-    node: graph.node.map(node)
-  })
+const externalizeNodes = (nodes: ReadonlyArray<NodeProto>, plan: Plan, threshold: number): Array<NodeProto> => {
+  // Tensors of attributes that are inline stay so.
+  const tensor = (proto: TensorProto) => externalize(proto, plan, Infinity)
+  const graph = (proto: GraphProto) => externalizeGraph(proto, plan, threshold)
+  const attribute = (proto: AttributeProto): AttributeProto => {
+    const { g, graphs, t, tensors } = proto
+    return g === undefined && t === undefined && graphs.length + tensors.length === 0 ? proto : replaced(proto, {
+      ...(g === undefined ? {} : { g: graph(g) }),
+      ...(t === undefined ? {} : { t: tensor(t) }),
+      graphs: graphs.map(graph),
+      tensors: tensors.map(tensor)
+    })
+  }
+  return nodes.map((proto) =>
+    proto.attribute.length === 0 ? proto : replaced(proto, { attribute: proto.attribute.map(attribute) })
+  )
 }
+
+const externalizeGraph = (graph: GraphProto, plan: Plan, threshold: number): GraphProto =>
+  replaced(graph, {
+    initializer: graph.initializer.map((tensor) => externalize(tensor, plan, threshold)),
+    sparseInitializer: graph.sparseInitializer.map((sparse) => {
+      const { indices, values } = sparse
+      return replaced(sparse, {
+        ...(values === undefined ? {} : { values: externalize(values, plan, Infinity) }),
+        ...(indices === undefined ? {} : { indices: externalize(indices, plan, Infinity) })
+      })
+    }),
+    node: externalizeNodes(graph.node, plan, threshold)
+  })
+
+/** The same message with its tensors where the plan puts them: all that are external, and initializers of some size. */
+const externalizeModel = (model: ModelProto, plan: Plan, threshold: number): ModelProto =>
+  replaced(model, {
+    ...(model.graph === undefined ? {} : { graph: externalizeGraph(model.graph, plan, threshold) }),
+    functions: model.functions.map((definition) =>
+      replaced(definition, { node: externalizeNodes(definition.node, plan, threshold) })
+    ),
+    trainingInfo: model.trainingInfo.map((info) => {
+      const { algorithm, initialization } = info
+      return replaced(info, {
+        ...(initialization === undefined ? {} : { initialization: externalizeGraph(initialization, plan, threshold) }),
+        ...(algorithm === undefined ? {} : { algorithm: externalizeGraph(algorithm, plan, threshold) })
+      })
+    })
+  })
 
 const zeros = Buffer.alloc(2 ** 22)
 
@@ -159,9 +193,7 @@ const planned = (model: ModelProto | Graph, options: WriteOptions, location: str
   const write = (threshold: number): ModelProto =>
     model instanceof Graph
       ? buildModel(model, options, graphEncoder(plan, threshold))
-      : model.graph === undefined
-      ? model
-      : replaced(model, { graph: externalizeGraph(model.graph, plan, threshold) })
+      : externalizeModel(model, plan, threshold)
   const inline = options.externalDataThreshold === undefined && !exceedsProtobuf(bytesOf(model))
   return { plan, message: write(inline ? Infinity : options.externalDataThreshold ?? 1024) }
 }

@@ -10,7 +10,9 @@ import {
   Graph,
   type ModelProto,
   readModel,
+  type TensorData,
   tensorData,
+  tensorValues,
   toModel,
   writeModel
 } from "../src/index.ts"
@@ -92,6 +94,26 @@ describe("external data", () => {
     await writeModel(copy, inline, { externalDataThreshold: 0 })
     expect(inline.graph?.initializer[0]?.rawData.byteLength).toBe(12000)
     expect(await readFile(`${copy}_data`)).toEqual(await readFile(`${path()}_data`))
+  })
+  test("the tensor of an attribute moves too, and is not left in the folder that the message came from", async () => {
+    const g = new Graph("g")
+    g.output(g.op("Neg", [g.op("Constant", [], { value: tensorData("float32", [3000], weights) })]), "y")
+    const message = toModel(g)
+    const value = message.graph!.node.find(({ opType }) => opType === "Constant")!.attribute[0]!.t!
+    const { rawData } = value
+    Reflect.deleteProperty(value, "rawData")
+    value.dataLocation = 1
+    // Entries are of the same message as metadata.
+    const entries = { location: "value.bin", length: String(rawData.byteLength) }
+    value.externalData.push(...toModel(g, { metadata: entries }).metadataProps)
+    await writeFile(path(), encodeModel(message))
+    await writeFile(join(folder, "value.bin"), rawData)
+    await mkdir(join(folder, "copy"))
+    const copy = join(folder, "copy", "n.onnx")
+    await writeModel(copy, await readModel(path()))
+    expect((await readdir(join(folder, "copy"))).sort()).toEqual(["n.onnx", "n.onnx_data"])
+    const [constant] = fromModel(await readModel(copy)).nodes
+    expect(tensorValues(constant!.attributes["value"] as TensorData)).toEqual(weights)
   })
   test("tensors of a message outside raw_data stay inline and are not lost", async () => {
     const message = toModel(model())
