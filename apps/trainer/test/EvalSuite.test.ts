@@ -1,8 +1,14 @@
 // `ifrl eval --suite` on prompts made up for these tests, with responses from a file and from a tiny model.
+import { NodeServices } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
+import { Effect, Fiber } from "effect"
+import { Command } from "effect/cli"
+import { TestConsole } from "effect/testing"
+import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { cli } from "../src/index.ts"
 import { runCli } from "./runCli.ts"
 import { writeTinyModel } from "./TinyModel.ts"
 
@@ -119,6 +125,22 @@ describe("a model", () => {
     const { exit } = await run(...suite, at("data"), "--resume", at("runs/model"), "--set", "eval.temperature=0.5")
     expect(JSON.stringify(exit)).toMatch(/"subject":"eval\.temperature","reason":"is 0\.5, and the responses in .* were made with 1"/)
     expect((await read("runs/model/config.json")).eval.temperature).toBe(1)
+  })
+
+  test("goes on by the command that its interruption names", async () => {
+    const file = at("runs/cut/responses.jsonl")
+    const args = ["eval", "--set", `run.folder=${at("runs")}`, ...suite, at("data"), "--first", "2", "--model", at("model"), ...flags, "--name", "cut"]
+    const said = await Effect.runPromise(
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Command.runWith(cli, { version: "0" })(args))
+        while (!existsSync(file)) yield* Effect.sleep(5)
+        yield* Fiber.interrupt(fiber)
+        return String((yield* TestConsole.errorLines)[0])
+      }).pipe(Effect.provide(TestConsole.layer), Effect.provide(NodeServices.layer))
+    )
+    expect(said).toBe(`ifrl: go on with: ifrl eval --suite ifeval --data ${at("data")} --first 2 --resume ${at("runs/cut")}`)
+    const { output } = await runCli(...said.split(" ").slice(5), "--json")
+    expect(JSON.parse(String(output.at(-1)))).toMatchObject({ prompts: 2, settings: { part: "the first 2 of 3 prompts" } })
   })
 
   test("that never closes its thought is told what to do", async () => {

@@ -55,6 +55,11 @@ export const refuseSuiteFlags = (input: SuiteInput): Effect.Effect<void, Command
     : Effect.fail(refuse(`--${given}`, "is about a benchmark, and none is named", `add --suite ${names.join("|")}`))
 }
 
+/** What names the same benchmark again: the flags of a suite are in no config. */
+const suiteArguments = (name: SuiteName, { data, first }: SuiteInput): string =>
+  ` --suite ${name}${Option.match(data, { onNone: () => "", onSome: (folder) => ` --data ${folder}` })}` +
+  Option.match(first, { onNone: () => "", onSome: (prompts) => ` --first ${prompts}` })
+
 /** Flags that ask for two things at once. */
 const contradiction = (input: SuiteInput): CommandError | undefined => {
   if (Option.isNone(input.responses)) return undefined
@@ -143,7 +148,7 @@ export const evalSuite = Effect.fnUntraced(function*(name: SuiteName, input: Sui
   return yield* runHandler("eval", {
     units,
     embedded: true,
-    resumeWith: ` --suite ${name}`,
+    resumeWith: suiteArguments(name, input),
     program: (config, { resumed }) =>
       Effect.scoped(Effect.gen(function*() {
         const { file, settings } = yield* respond(config, records, resumed)
