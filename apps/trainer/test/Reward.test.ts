@@ -58,7 +58,12 @@ describe("ifrl reward score", () => {
   test.each([
     ["a folder without a card", ["score", "--model", "base", "--pairs", "pairs.jsonl"], /reward_model\.json/],
     ["a line that is no pair", ["score", "--model", "reward", "--pairs", "broken.jsonl"], /broken\.jsonl:1/],
-    ["nothing to measure", ["eval"], /there is none to measure/]
+    ["nothing to measure", ["eval"], /there is none to measure/],
+    ["nothing to measure on", ["eval", "--reward-model", "reward", "--groups", "0"], /--groups 0: leaves nothing to measure on/],
+    ["a timing of no reward model", ["eval", "--policy", "--throughput", "9"], /--throughput: times a reward model, and none is named/],
+    ["a timing of fewer than no pairs", ["eval", "--reward-model", "reward", "--throughput", "-1"], /--throughput -1: is no number of pairs/],
+    ["a name of no endpoint", ["eval", "--reward-model", "reward", "--judge", "other"], /--judge: is about an endpoint, and none is named/],
+    ["replies of no endpoint", ["eval", "--reward-model", "reward", "--cache", "replies"], /--cache: is about an endpoint, and none is named/]
   ])("refuses %s", async (_, args, message) => {
     const { exit } = await run("reward", ...args.map((arg) => /jsonl$|^base$|^reward$/.test(arg) ? at(arg) : arg))
     expect(exit._tag).toBe("Failure")

@@ -110,16 +110,31 @@ const configOf = (input: Input) => {
   return readConfig({ ...source, file: source.file ?? embeddedConfig() })
 }
 
+/** The first thing wrong with the flags: nothing to measure, or one that says nothing as it stands. */
+const fault = ({ cache, groups, judge, labels, policy, "reward-model": rewardModel, throughput, url }: Input): CommandError | undefined => {
+  const checks: ReadonlyArray<readonly [fails: boolean, subject: string, reason: string, remedy: string]> = [
+    [
+      Option.isNone(rewardModel) && Option.isNone(url) && !policy,
+      "judges",
+      "there is none to measure",
+      "name a reward model (--reward-model), an endpoint (--url) or the policy (--policy)"
+    ],
+    [Option.isNone(labels) && groups < 1, `--groups ${groups}`, "leaves nothing to measure on", "give a number from 1 on, or --labels"],
+    [throughput < 0, `--throughput ${throughput}`, "is no number of pairs", "give a number from 1 on, or 0 for no timing"],
+    [throughput > 0 && Option.isNone(rewardModel), "--throughput", "times a reward model, and none is named", "add --reward-model"],
+    [Option.isSome(judge) && Option.isNone(url), "--judge", "is about an endpoint, and none is named", "add --url"],
+    [cache !== "" && Option.isNone(url), "--cache", "is about an endpoint, and none is named", "add --url"]
+  ]
+  const found = checks.find(([fails]) => fails)
+  if (found === undefined) return undefined
+  const [, subject, reason, remedy] = found
+  return new CommandError({ operation: "reward eval", subject, reason, remedy })
+}
+
 const measure = (input: Input, config: Config) =>
   Effect.gen(function*() {
-    if (Option.isNone(input["reward-model"]) && Option.isNone(input.url) && !input.policy) {
-      return yield* new CommandError({
-        operation: "reward eval",
-        subject: "judges",
-        reason: "there is none to measure",
-        remedy: "name a reward model (--reward-model), an endpoint (--url) or the policy (--policy)"
-      })
-    }
+    const wrong = fault(input)
+    if (wrong !== undefined) return yield* wrong
     const sets = Object.entries(yield* groupsOf(input, config)) as ReadonlyArray<readonly [string, ReadonlyArray<AgreementGroup>]>
     const results = yield* Effect.forEach(sets, ([name, groups]) =>
       Effect.scoped(judgesOf(input, config, groups)).pipe(Effect.map((agreements) => [name, agreements] as const)))
