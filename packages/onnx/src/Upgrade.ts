@@ -80,6 +80,7 @@ const upgrades: Readonly<Record<string, { readonly since: number; readonly rewri
   Squeeze: { since: 13, rewrite: axesToInput },
   Unsqueeze: { since: 13, rewrite: axesToInput },
   Split: { since: 18, rewrite: split },
+  Scatter: { since: 11, rewrite: (draft) => ({ ...draft, opType: "ScatterElements" }) },
   Slice: { since: 10, rewrite: slice },
   TopK: { since: 10, rewrite: toInputs(1, ["k"], integers) },
   Pad: { since: 11, rewrite: pad },

@@ -203,6 +203,17 @@ describe("older opsets come in the form of opset 21", () => {
     const { y0 } = await numbers(graph, { x: tensorData("float32", [2, 3], [1, 2, 3, 4, 5, 6]) })
     expect(y0).toEqual(expected)
   })
+  test("Scatter is called ScatterElements since opset 11", async () => {
+    const g = new Graph("g")
+    g.input("x", "float32", [2, 3])
+    g.initializer("i", tensorData("int64", [2, 1], [0, 2]))
+    g.initializer("u", tensorData("float32", [2, 1], [9, 8]))
+    const model = old(g, 10)
+    model.graph!.node.push(legacy("Scatter", ["x", "i", "u"], ["y"], { axis: 1 }))
+    const graph = fromModel(model)
+    graph.output(graph.nodes[0]!.outputs[0]!)
+    expect((await numbers(graph, { x: tensorData("float32", [2, 3], [1, 2, 3, 4, 5, 6]) }))["y"]).toEqual([9, 2, 3, 4, 5, 8])
+  })
   test("Softmax that flattens is refused, and so is what is older than opset 9", () => {
     const g = new Graph("g")
     g.input("x", "float32", [2, 3, 4])
