@@ -83,6 +83,14 @@ describe("functions of one variable", () => {
       expect(Math.abs(value - expected)).toBeLessThan(4e-6 * Math.max(1, Math.abs(expected)))
     })
   })
+  test.each([["", "Gelu"], ["com.microsoft", "FastGelu"]])("%s %s where the square of x overflows", async (domain, op) => {
+    const graph = new Graph("far")
+    const x = graph.input("x", "float32", [6])
+    const y = graph.op(op, [x], op === "Gelu" ? { approximate: "tanh" } : {}, { domain })
+    graph.output(differentiate(graph, { loss: new Emit(graph).sumAll(y), wrt: [x] }).get(x)!, "dx")
+    const { dx } = await (await ort.runner(encodeModel(toModel(graph))))({ x: f32([6], [-3e38, -1e20, -40, 40, 1e20, 3e38]) })
+    expect(Array.from(tensorValues(dx!) as Float32Array, (value) => value + 0)).toEqual([0, 0, 0, 1, 1, 1])
+  })
 })
 
 describe("silu(x) u", () => {

@@ -21,7 +21,8 @@ const geluSlope = (g: Emit, x: Value): Value => {
 /** The slope of 0.5 x (1 + tanh(c (x + 0.044715 x^3))), c = sqrt(2 / pi). */
 const geluTanhSlope = (g: Emit, x: Value): Value => {
   const c = Math.sqrt(2 / Math.PI)
-  const squared = g.square(x)
+  // From 1000 on tanh is 1 to the last bit; an infinite square (from 256 on in float16) times 1 - tanh^2 would be NaN.
+  const squared = g.op("Min", [g.square(x), g.scalar(1000, x)])
   const t = g.op("Tanh", [g.mul(x, g.shift(g.scale(squared, c * 0.044715), c))])
   const inner = g.shift(g.scale(squared, 3 * c * 0.044715), c)
   const tail = g.mul(g.mul(x, g.from(1, g.square(t))), inner)
