@@ -98,6 +98,19 @@ describe("ifrl curriculum", () => {
     })
     expect((await run("validate", at("clean"))).exit).toMatchObject({ _tag: "Success" })
   })
+
+  test("validate names import --clean only for faults that it leaves out", async () => {
+    expect(JSON.stringify((await run("validate", at("faulty.jsonl"))).exit)).toContain("or leave them out with: ifrl curriculum import --clean")
+    await writeFile(at("unreadable.jsonl"), `${readFileSync(at("clean/rows.jsonl"), "utf8")}{"prompt":"Say hi"}\n`)
+    const beyond: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+      ["unreadable", ["unreadable.jsonl"]],
+      ["leak", ["clean", "--held-out", at("clean")]]
+    ]
+    for (const [kind, [dataset, ...more]] of beyond) {
+      const { exit } = await run("validate", at(dataset!), ...more)
+      expect(JSON.stringify(exit)).toContain(`import --clean leaves out other faults, not ${kind}"`)
+    }
+  })
 })
 
 describe("a run", () => {

@@ -19,7 +19,8 @@ import {
   printDataset,
   printValidation,
   type PromptRow,
-  readManifest
+  readManifest,
+  type Validation
 } from "@ifrl/curriculum"
 import { Effect, Option, Result, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -59,6 +60,17 @@ const heldOutPrompts = Effect.fnUntraced(function*(dataset: string, heldOut: Opt
   return own ? new Set((yield* loadCurriculum(dataset, "heldOut")).map(({ prompt }) => prompt)) : new Set<string>()
 })
 
+/** Faults that `import --clean` does not leave out: it refuses what it cannot read, and sees rows one by one. */
+const keptByImport = ["unreadable", "level", "leak"] as const
+
+/** What to do about the faults that were found. */
+const remedyOf = (counts: Validation["counts"]): string => {
+  const kept = keptByImport.filter((kind) => counts[kind] !== undefined)
+  return kept.length === 0
+    ? "mend them, or leave them out with: ifrl curriculum import --clean"
+    : `mend them, or take them out of the file: ifrl curriculum import --clean leaves out other faults, not ${kept.join(", ")}`
+}
+
 const validate = Command.make(
   "validate",
   {
@@ -92,7 +104,7 @@ const validate = Command.make(
           operation: "curriculum validate",
           subject: dataset,
           reason: `${validation.faulty} of ${validation.rows} rows have faults`,
-          remedy: "mend them, or leave them out with: ifrl curriculum import --clean"
+          remedy: remedyOf(validation.counts)
         })
       }
     }).pipe(Effect.provide(FetchHttpClient.layer))
