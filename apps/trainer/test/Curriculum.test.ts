@@ -74,6 +74,10 @@ describe("ifrl curriculum", () => {
     expect((await run("show", at("a"), "--row", rows[0].id, "--prompt")).output).toEqual([rows[0].prompt])
   })
 
+  test("show refuses to print no rows, which says nothing of the dataset", async () => {
+    expect(JSON.stringify((await run("show", at("seeds.jsonl"), "--first", "0")).exit)).toContain("--first 0\",\"reason\":\"leaves no row")
+  })
+
   test("build reads a config file, with flags over it, and refuses keys that are not known", async () => {
     await writeFile(at("build.yaml"), `seeds: [${at("seeds.jsonl")}]\nconstraints: 3\nperSeed: 2\nmaxSeeds: 5\n`)
     expect(

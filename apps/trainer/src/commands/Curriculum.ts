@@ -191,6 +191,14 @@ const show = Command.make(
   },
   ({ cache, dataset, first, level, prompt, row, type }) =>
     Effect.gen(function*() {
+      if (first < 1) {
+        return yield* new CommandError({
+          operation: "curriculum show",
+          subject: `--first ${first}`,
+          reason: "leaves no row",
+          remedy: "give a number from 1 on"
+        })
+      }
       const wanted = (found: PromptRow) =>
         Option.match(row, { onNone: () => true, onSome: (id) => found.id === id }) &&
         Option.match(type, { onNone: () => true, onSome: (id) => found.instruction_id_list.includes(id) }) &&
