@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "@jest/globals"
-import { type TensorData, tensorData, tensorValues } from "@ifrl/onnx"
+import { Graph, type TensorData, tensorData, tensorValues } from "@ifrl/onnx"
 import { Tensor } from "@ifrl/runtime"
 import { Scope } from "effect"
-import { type Artifacts, generateArtifacts } from "../src/index.ts"
+import { type Artifacts, foreignModel, generateArtifacts } from "../src/index.ts"
 import { decoder, parameters, type Sizes } from "./decoder.ts"
 import { noise, ortRunner, toTensor } from "./ort.ts"
 
@@ -181,4 +181,22 @@ test("every parameter's gradient agrees with central differences of the evaluati
     const analytic = gradient.reduce((sum, x, i) => sum + x * direction[i]!, 0)
     expect({ name, error: Math.abs(numeric / analytic - 1) }).toMatchObject({ error: expect.closeTo(0, 6) })
   }
+})
+
+test("a file that computes its loss itself, as the output \"loss\"", async () => {
+  const graph = new Graph("own")
+  const w = graph.initializer("w", tensorData("float32", [2], [3, 4]))
+  const y = graph.op("Mul", [graph.input("x", "float32", [2]), w])
+  graph.output(graph.op("ReduceSum", [graph.op("Mul", [y, y])], { keepdims: 0 }), "loss")
+  const model = foreignModel(graph, ["w"])
+  const { manifest, training } = generateArtifacts({
+    model,
+    loss: { name: "own", inputs: [], build: ({ graph: { outputs } }) => ({ loss: outputs[0]!, outputs: {}, metrics: {} }) }
+  })
+  expect(manifest.training.outputs).toEqual([{ name: "loss", type: "float32", shape: [] }])
+  const buffer = tensorData("float32", [2], [0, 0])
+  const outputs = await (await ort.runner(training))({
+    ...Object.fromEntries(model.initial), x: tensorData("float32", [2], [1, 2]), "w_grad.accumulation.buffer": buffer
+  })
+  expect([values(outputs.loss!), values(outputs["w_grad.accumulation.out"]!)]).toEqual([[73], [6, 32]])
 })

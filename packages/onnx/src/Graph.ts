@@ -196,10 +196,11 @@ export class Graph {
   /**
    * Declares a graph output and returns it. `name` renames a value that a node of this graph computes. Where a value
    * can't be an output itself (it belongs to an outer graph, is an output already, or is an input or initializer that
-   * would need another name) an Identity carries it out.
+   * would need another name) an Identity carries it out. An output that is given its own name once more stays as it is.
    */
   output(value: Value, name?: string): Value {
     this.#checkVisible(value, 0, { operator: "output", node: name ?? value.name })
+    if (name === value.name && this.outputs.includes(value)) return value
     const renamed = name !== undefined && name !== value.name
     const computed = this.#tree.producers.has(value)
     if (this.#tree.owners.get(value) !== this || this.outputs.includes(value) || renamed && !computed) {

@@ -86,6 +86,13 @@ describe("Graph", () => {
     expect(graph.nodes[0]!.outputs).toEqual([first, second])
   })
 
+  test("an output that is declared again under its own name stays the one it is", () => {
+    const g = new Graph("g")
+    const y = g.output(g.op("Neg", [vector(g)]), "y")
+    expect([g.output(y, "y"), g.outputs, g.nodes.length]).toEqual([y, [y], 1])
+    expect(g.output(y).name).not.toBe("y")
+  })
+
   test("a slice between both ends has a size that nobody knows: of 1 nothing is left, and not -1", () => {
     const g = new Graph("g")
     const ints = (value: number) => g.constant("int64", [value])
