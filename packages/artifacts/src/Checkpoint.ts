@@ -35,6 +35,7 @@ export const checkpoint = (
         accumulators: new Map(wanted.flatMap(({ total, value }) => total === undefined ? [] : [[value, total] as const]))
       })
       const answered = wanted.filter(({ value }) => computed.has(value))
+      if (answered.length === 0) return []
       const refusal = g.subgraph(`${name}.refuse`)
       const refuse = new Emit(refusal)
       for (const { total, value } of answered) {

@@ -176,6 +176,15 @@ describe("custom gradients", () => {
     const { dw } = await (await ort.runner(encodeModel(toModel(graph))))({ x: f64([3], [0, 0, 0]), w: f64([3], [-2, 0.5, 4]) })
     expect(Array.from(tensorValues(dw!) as Float64Array)).toEqual([-6 + 0, 1.5 + 0.5, 12 + 1])
   })
+  test("a checkpoint that lets no gradient through has none", () => {
+    const { g, graph, w } = scene()
+    const flag = graph.input("flag", "bool", [])
+    const [y] = checkpoint(graph, "floor", [w], (target, [v]) => [new Emit(target).op("Floor", [v!])], flag) as [Value]
+    const buffer = graph.input("buffer", "float64", [3])
+    const gradients = differentiate(graph, { loss: g.sumAll(g.mul(y, w)), wrt: [w], accumulators: new Map([[w, buffer]]) })
+    expect(graph.producer(gradients.get(w)!)?.inputs).toContain(buffer)
+    expect(graph.nodes.some(({ opType }) => opType === "If")).toBe(false)
+  })
   test("get and answer a repeated input by position", async () => {
     /** a b + 2 c, of which any may be the same value. */
     const build = (graph: Graph, inputs: Array<Value>) =>
