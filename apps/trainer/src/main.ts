@@ -16,13 +16,6 @@ const presenter = CliOutput.layerPresenter({
       : CliOutput.defaultPresenter.present(event)
 })
 
-// Who reads what is printed may have seen enough, as `head` has: what follows is for nobody, and no fault.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error
-  })
-}
-
 cli.pipe(
   Command.run({ version }),
   Effect.provide([NodeServices.layer, presenter]),

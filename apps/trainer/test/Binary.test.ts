@@ -37,13 +37,6 @@ describe("ifrl", () => {
     expect(stdout.trimEnd()).not.toContain("\n")
   })
 
-  test("a reader that has seen enough is no fault", async () => {
-    const row = (i: number) => `${JSON.stringify({ prompt: `${i} ${"the sea ".repeat(1000)}`, instruction_id_list: ["punctuation:no_comma"], kwargs: [{}] })}\n`
-    await writeFile(join(folder, "long.jsonl"), Array.from({ length: 100 }, (_, i) => row(i)).join(""))
-    const { code, stderr } = await ifrl(["curriculum", "show", "long.jsonl", "--first", "100"], { closes: true })
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-  })
-
   test("Ctrl-C ends a generation in the middle, with the exit code of an interruption", async () => {
     const args = ["generate", "--model", "model", "--raw", "--prompt", "the sea", "--max-tokens", "19000", "--min-p", "0"]
     const { code, stderr, stdout } = await ifrl(args, { signal: "SIGINT", when: (text) => text.length > 20 })

@@ -32,8 +32,6 @@ export interface ScriptOptions {
   /** Sent once, as soon as `when` is true of what is on standard output. */
   readonly signal?: NodeJS.Signals
   readonly when?: (stdout: string) => boolean
-  /** Standard output is closed as soon as something is on it, as `head` does. */
-  readonly closes?: boolean
   /** Largest file that may be written, in KiB: what a full disk looks like to a program. */
   readonly fileLimit?: number
 }
@@ -43,7 +41,7 @@ export const runScript = (
   folder: string,
   script: string,
   args: ReadonlyArray<string>,
-  { closes = false, fileLimit, signal, when = () => false }: ScriptOptions = {}
+  { fileLimit, signal, when = () => false }: ScriptOptions = {}
 ) =>
   new Promise<Ended>((resolve, reject) => {
     const command = [process.execPath, script, ...args]
@@ -53,7 +51,6 @@ export const runScript = (
     let [stdout, stderr, sent] = ["", "", false]
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text
-      if (closes) child.stdout.destroy()
       if (!sent && signal !== undefined && when(stdout)) sent = child.kill(signal)
     })
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
