@@ -1,6 +1,7 @@
 // Where the model is that a config or flag names, and what a model folder says of itself without its weights being read.
 import {
-  downloadModel, isHubId, loadConfig, type LoadOptions, loadTokenizer, parameterCount, parseClassifierConfig, readSafetensorsHeader
+  type DecoderConfig, decoderParameters, downloadModel, isHubId, loadConfig, type LoadOptions, loadTokenizer, parameterCount,
+  parseClassifierConfig, readSafetensorsHeader
 } from "@ifrl/models"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
@@ -99,11 +100,22 @@ const weightFiles = Effect.fnUntraced(function*(directory: string) {
   return [...new Set(Object.values(weight_map))].map((name) => path.join(directory, name))
 })
 
-/** Files, tensors and bytes of the weights, from the headers. */
-export const readWeightHeaders = Effect.fn("readWeightHeaders")(function*(directory: string) {
+/** Files, tensors and bytes of the weights, from the headers. Those that are not what a config asks for are refused. */
+export const readWeightHeaders = Effect.fn("readWeightHeaders")(function*(directory: string, config?: DecoderConfig) {
   const files = yield* weightFiles(directory)
   const headers = yield* Effect.forEach(files, readSafetensorsHeader)
   const entries = headers.flatMap((header) => header.entries)
+  const shapes = new Map(entries.map(({ dims, name }) => [name, dims]))
+  const other = config && decoderParameters(config).find(({ name, shape }) => shapes.get(name)?.join() !== shape.join())
+  if (other !== undefined) {
+    const [wanted, found] = [other.shape, shapes.get(other.name)].map((shape) => shape && `[${shape.join(", ")}]`)
+    return yield* new CommandError({
+      operation: "model",
+      subject: `${directory}, tensor ${other.name}`,
+      reason: found === undefined ? "is missing from the weights" : `is ${found} where config.json asks for ${wanted}`,
+      remedy: "use a whole checkpoint of the architecture in config.json"
+    })
+  }
   return {
     files: files.length,
     tensors: entries.length,
@@ -125,8 +137,8 @@ export const hasChatTemplate = Effect.fn("hasChatTemplate")(function*(directory:
   return config.chat_template !== undefined && config.chat_template !== null
 })
 
-/** The size of the tokenizer, what ends answers, and whether conversations can be written. */
-export const readTokenizer = Effect.fn("readTokenizer")(function*(directory: string) {
-  const { eosIds, vocabSize } = yield* loadTokenizer(directory)
+/** The size of the tokenizer, what ends answers, and whether conversations can be written. One with ids beyond a config's is refused. */
+export const readTokenizer = Effect.fn("readTokenizer")(function*(directory: string, config?: DecoderConfig) {
+  const { eosIds, vocabSize } = yield* loadTokenizer(directory, config && { embeddingRows: config.vocabSize })
   return { eosIds, vocabSize, chat: yield* hasChatTemplate(directory) }
 })

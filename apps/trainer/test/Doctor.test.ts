@@ -1,12 +1,9 @@
-import { NodeServices } from "@effect/platform-node"
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
-import { Tensor } from "@ifrl/runtime"
-import { writeSafetensors } from "@ifrl/models"
-import { Effect } from "effect"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { runCli } from "./runCli.ts"
+import { writeTinyModel } from "./TinyModel.ts"
 
 let model = ""
 beforeEach(async () => {
@@ -41,22 +38,29 @@ describe("doctor", () => {
   })
 
   test("reads sizes from config.json and from the header of the weights", async () => {
-    await writeFile(join(model, "config.json"), JSON.stringify({
-      architectures: ["Qwen2ForCausalLM"],
-      model_type: "qwen2",
-      vocab_size: 100,
-      hidden_size: 16,
-      num_hidden_layers: 2,
-      num_attention_heads: 2,
-      num_key_value_heads: 1,
-      intermediate_size: 32
-    }))
-    await Effect.runPromise(
-      writeSafetensors(join(model, "model.safetensors"), [["a", Tensor.zeros("float32", [3, 4])]]).pipe(Effect.provide(NodeServices.layer))
-    )
-    const { output } = await doctor("--json", "--model", model)
+    await writeTinyModel(model)
+    const { exit, output } = await doctor("--json", "--model", model)
+    expect(exit).toMatchObject({ _tag: "Success" })
     const details = Object.fromEntries(parse(output).checks.map(({ detail, name }) => [name, detail]))
-    expect(details["model"]).toBe("qwen2, 0.0 M parameters, 2 layers, 32768 positions")
-    expect(details["weights"]).toBe("1 tensors in 1 file, 0.0 GB, F32")
+    expect(details["model"]).toBe("qwen2, 0.0 M parameters, 2 layers, 128 positions")
+    expect(details["weights"]).toBe("26 tensors in 1 file, 0.0 GB, F32")
+    expect(details["tokenizer"]).toMatch(/^\d+ tokens, answers end with \d+, a chat template$/)
+  })
+
+  test.each<readonly [string, object, ReadonlyArray<RegExp>]>([
+    ["weights of fewer layers", { num_hidden_layers: 3 }, [/tensor model\.layers\.2\.\S+: is missing from the weights/]],
+    ["another vocabulary", { vocab_size: 200 }, [
+      /tensor model\.embed_tokens\.weight: is \[300, 16\] where config\.json asks for \[200, 16\]/,
+      /has token ids up to \d+ and the model's embedding has 200 rows/
+    ]]
+  ])("does not pass a folder with %s, which no run could load", async (_, change, messages) => {
+    await writeTinyModel(model)
+    const file = join(model, "config.json")
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), ...change }))
+    const { exit, output } = await doctor("--json", "--model", model)
+    expect(exit).toMatchObject({ _tag: "Failure" })
+    const failed = parse(output).checks.filter(({ ok }) => !ok)
+    expect(failed).toHaveLength(messages.length)
+    for (const [i, { detail }] of failed.entries()) expect(detail).toMatch(messages[i]!)
   })
 })

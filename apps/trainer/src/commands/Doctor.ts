@@ -1,4 +1,5 @@
 // `ifrl doctor`: is this machine, and is this model folder, fit for a run?
+import { loadConfig } from "@ifrl/models"
 import { libraryPath, Runtime } from "@ifrl/runtime"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
@@ -63,16 +64,21 @@ const data = Effect.gen(function*() {
   return `${names.length} entries in ${directory}`
 })
 
+/** What weights and tokenizer have to fit; that it can't be read is another check's finding. */
+const knownConfig = (directory: string) => loadConfig(directory).pipe(Effect.orElseSucceed(() => undefined))
+
 const modelChecks = (directory: string) => [
   check("model", readModelSize(directory).pipe(Effect.map((size) =>
     `${size.family}, ${(size.parameters / 1e6).toFixed(1)} M parameters, ${size.layers} layers, ${size.maxPositions} positions`
   ))),
-  check("weights", readWeightHeaders(directory).pipe(Effect.map(({ bytes, files, tensors, types }) =>
-    `${tensors} tensors in ${files} ${files === 1 ? "file" : "files"}, ${gigabytes(bytes)}, ${types.join(" and ")}`
-  ))),
-  check("tokenizer", readTokenizer(directory).pipe(Effect.map(({ chat, eosIds, vocabSize }) =>
-    `${vocabSize} tokens, answers end with ${eosIds.join(", ") || "nothing"}, ${chat ? "a" : "no"} chat template`
-  )))
+  check("weights", Effect.gen(function*() {
+    const { bytes, files, tensors, types } = yield* readWeightHeaders(directory, yield* knownConfig(directory))
+    return `${tensors} tensors in ${files} ${files === 1 ? "file" : "files"}, ${gigabytes(bytes)}, ${types.join(" and ")}`
+  })),
+  check("tokenizer", Effect.gen(function*() {
+    const { chat, eosIds, vocabSize } = yield* readTokenizer(directory, yield* knownConfig(directory))
+    return `${vocabSize} tokens, answers end with ${eosIds.join(", ") || "nothing"}, ${chat ? "a" : "no"} chat template`
+  }))
 ]
 
 /** Every check; those of the model only when a folder is named. */
