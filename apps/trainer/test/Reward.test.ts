@@ -58,6 +58,7 @@ describe("ifrl reward score", () => {
   test.each([
     ["a folder without a card", ["score", "--model", "base", "--pairs", "pairs.jsonl"], /reward_model\.json/],
     ["a line that is no pair", ["score", "--model", "reward", "--pairs", "broken.jsonl"], /broken\.jsonl:1/],
+    ["a number of threads that there can't be", ["score", "--model", "reward", "--pairs", "pairs.jsonl", "--threads", "-1"], /threads is -1/],
     ["nothing to measure", ["eval"], /there is none to measure/],
     ["nothing to measure on", ["eval", "--reward-model", "reward", "--groups", "0"], /--groups 0: leaves nothing to measure on/],
     ["a timing of no reward model", ["eval", "--policy", "--throughput", "9"], /--throughput: times a reward model, and none is named/],

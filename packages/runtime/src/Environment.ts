@@ -19,6 +19,15 @@ export interface Pool {
   readonly spinning: boolean
 }
 
+/** ONNX Runtime takes seconds to make this many; of 100,000 it fills the memory of a machine, and can't be stopped. */
+const mostThreads = 1024
+
+/** Throws a RuntimeError unless ONNX Runtime can make so many threads, if a number is given. */
+export const checkThreads = (session: string, operation: string, threads: number | undefined): void => {
+  if (threads === undefined || Number.isInteger(threads) && threads >= 1 && threads <= mostThreads) return
+  throw RuntimeError.of({ session, operation, reason: `threads is ${threads}`, remedy: `Use an integer from 1 to ${mostThreads}` })
+}
+
 export interface Environment {
   readonly api: OrtApi
   readonly env: Pointer

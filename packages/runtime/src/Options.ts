@@ -32,8 +32,8 @@ export interface RuntimeOptions {
   /** Where sessions run. Default "cpu". */
   readonly device?: "cpu" | "cuda"
   /**
-   * Threads that work on an operator; all that this process may use by default. The sessions of the first layer of a
-   * process share one pool of them, as do those of later layers with the same settings.
+   * Threads that work on an operator, 1 to 1,024; all that this process may use by default. The sessions of the first
+   * layer of a process share one pool of them, as do those of later layers with the same settings.
    */
   readonly threads?: number
   /**

@@ -2,7 +2,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { availableParallelism } from "node:os"
 import { asRuntimeError } from "./Binding.ts"
 import { probeCuda } from "./Cuda.ts"
-import { environmentOf, joinArena, leaveArena, refusals } from "./Environment.ts"
+import { checkThreads, environmentOf, joinArena, leaveArena, refusals } from "./Environment.ts"
 import { loadLibrary } from "./Library.ts"
 import type { RuntimeOptions, SessionOptions } from "./Options.ts"
 import type { RuntimeError } from "./RuntimeError.ts"
@@ -25,6 +25,7 @@ export class Runtime extends Context.Service<Runtime, {
         const pool = { threads: options.threads ?? availableParallelism(), spinning: options.spinning ?? true }
         const environment = yield* Effect.try({
           try: () => {
+            checkThreads("", "layer", options.threads)
             const api = loadLibrary(options.library)
             return refusals("", "layer", () => {
               if (options.device === "cuda") probeCuda(api, options.cuda ?? {})

@@ -2,7 +2,7 @@ import { Effect, Exit, type Scope } from "effect"
 import { asRuntimeError, type Binding, type BindingContext, type Io, NativeBinding, released } from "./Binding.ts"
 import { Calls, whenFree } from "./Calls.ts"
 import { appendCuda } from "./Cuda.ts"
-import { type Environment, type Pool, quiet, refusals } from "./Environment.ts"
+import { checkThreads, type Environment, type Pool, quiet, refusals } from "./Environment.ts"
 import { optimizations, type RuntimeOptions, type SessionOptions } from "./Options.ts"
 import type { Pointer } from "./OrtApi.ts"
 import { RuntimeError } from "./RuntimeError.ts"
@@ -109,7 +109,10 @@ const isShared = (buffer: ArrayBufferLike) => Object.prototype.toString.call(buf
 const loadWith = (context: SessionContext, model: Model, name: string, options: SessionOptions, pooled: boolean) =>
   Effect.flatMap(
     Effect.try({
-      try: () => refusals(name, "session", () => sessionOptions(context, options, pooled)),
+      try: () => {
+        checkThreads(name, "session", options.threads)
+        return refusals(name, "session", () => sessionOptions(context, options, pooled))
+      },
       catch: asRuntimeError
     }),
     (native) => {

@@ -207,6 +207,13 @@ describe("by ONNX Runtime", () => {
     )
   })
 
+  test.each([0, -1, 1.5, NaN, 100_000])("%d threads, of a layer and of a session", async (threads) => {
+    const layer = await Effect.runPromise(Effect.flip(Effect.provide(Runtime, Runtime.layer({ threads }))))
+    expect(layer.message).toBe(`layer: threads is ${threads}. Use an integer from 1 to 1024`)
+    const session = await run(Effect.flip(load(adder(), { name: "add", threads })))
+    expect(session).toMatchObject({ session: "add", operation: "session", reason: `threads is ${threads}` })
+  })
+
   test("a file that is not there", async () => {
     const error = await run(Effect.flip(Runtime.use((runtime) => runtime.session({ path: "/nowhere/model.onnx" }))))
     expect(error).toMatchObject({ session: "/nowhere/model.onnx", operation: "session", code: "NO_SUCHFILE" })

@@ -103,7 +103,7 @@ export const generate = Command.make("generate", flags, (input) =>
     })
     const completion = yield* run.pipe(
       Effect.provide(layer),
-      Effect.provide(Runtime.layer(input.threads > 0 ? { threads: input.threads } : {}))
+      Effect.provide(Runtime.layer(input.threads === 0 ? {} : { threads: input.threads }))
     )
     const result = {
       text: decode(completion.tokens),

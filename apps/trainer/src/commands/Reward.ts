@@ -15,7 +15,7 @@ import { rewardTrain } from "./RewardTrain.ts"
 
 const model = Flag.String("model").pipe(Flag.withDescription("Reward model folder, as `ifrl reward train` writes it"))
 const threads = Flag.Int("threads").pipe(Flag.withDefault(0), Flag.withDescription("Threads of ONNX Runtime; 0 for one a core"))
-const runtime = (count: number) => Runtime.layer(count > 0 ? { threads: count } : {})
+const runtime = (count: number) => Runtime.layer(count === 0 ? {} : { threads: count })
 
 // -------------------- score --------------------
 
