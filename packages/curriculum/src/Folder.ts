@@ -212,6 +212,17 @@ export const openBuild = Effect.fn("openBuild")(function* <C extends Record<stri
   }
   if (manifest !== undefined && !same && !overwrite) return yield* refuse("a finished")
   if (unfinished && saved?.fingerprint !== fingerprint && !overwrite) return yield* refuse("an unfinished")
+  // Files of the same names, perhaps the very dataset that is to be imported.
+  const foreign = manifest === undefined && !unfinished && !overwrite
+    ? yield* Effect.filter([files.rows, files.heldOut], (name) => io(fs.exists(at(name))))
+    : []
+  if (foreign.length > 0) {
+    return yield* new PromptError({
+      path: folder,
+      problem: `holds ${foreign.join(" and ")} of no curriculum, which would be lost`,
+      remedy: "give another folder, or overwrite this one"
+    })
+  }
 
   const sizeOf = (name: string) =>
     fs.stat(at(name)).pipe(

@@ -154,6 +154,18 @@ describe("a build", () => {
     expect((await run(readManifest(folder))).config).toMatchObject({ seed: 1 })
   })
 
+  test("does not write over files of its names that no build made, unless told to", async () => {
+    for (const name of ["rows.jsonl", "heldout.jsonl"]) {
+      const folder = newFolder()
+      writeFileSync(join(folder, name), "mine")
+      const error = await run(Effect.flip(build(folder)))
+      expect(String((error as PromptError).message)).toContain(`holds ${name} of no curriculum, which would be lost`)
+      expect(contents(folder)).toEqual({ [name]: "mine" })
+      await run(build(folder, { overwrite: true }))
+      expect(contents(folder)).toEqual(contents(whole))
+    }
+  })
+
   test("without levels and without held-out rows has whole rows alone", async () => {
     const folder = newFolder()
     await run(build(folder, {}, buildConfig({ seeds: [seeds], levels: false, maxSeeds: 10, perSeed: 2 })))
