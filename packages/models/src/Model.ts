@@ -7,6 +7,7 @@ import { Effect, FileSystem, Path } from "effect"
 import { configJson, type DecoderConfig, parseConfig } from "./Config.ts"
 import { fileError, isRecord, readBytes, readJson, writeBytesAtomically } from "./Files.ts"
 import { inFile } from "./ModelError.ts"
+import { allocateParameters } from "./JointParameters.ts"
 import { decoderParameters, embeddingName, headName } from "./Parameters.ts"
 import { type ChatTokenizer, loadTokenizer, makeTokenizer } from "./Tokenizer.ts"
 import type { TokenizerFiles } from "./TrainTokenizer.ts"
@@ -111,20 +112,21 @@ export interface InitializeOptions {
  * Fresh weights as transformers draws them: norms 1, biases 0, the rest normal with `initializerRange`. Repeatable by
  * seed.
  */
-export const initializeWeights = (config: DecoderConfig, seed: number, options: InitializeOptions = {}): Parameters =>
-  new Map(
-    decoderParameters(config).map(({ name, shape }, row) => {
-      const tensor = Tensor.zeros("float32", shape)
-      if (name.endsWith("norm.weight")) tensor.data.fill(1)
-      else if (!name.endsWith(".bias")) {
-        const residual = /(o|down)_proj\.weight$/.test(name) && options.scaledResiduals === true
-        const deviation = config.initializerRange / (residual ? Math.sqrt(2 * config.layers) : 1)
-        const draws = philoxNormal({ seed, step: 0, row }, tensor.size)
-        for (let i = 0; i < draws.length; i++) tensor.data[i] = draws[i]! * deviation
-      }
-      return [name, tensor]
-    })
-  )
+export const initializeWeights = (config: DecoderConfig, seed: number, options: InitializeOptions = {}): Parameters => {
+  const parameters = decoderParameters(config)
+  const tensors = allocateParameters(parameters)
+  for (const [row, { name }] of parameters.entries()) {
+    const { data, size } = tensors.get(name)!
+    if (name.endsWith("norm.weight")) data.fill(1)
+    else if (!name.endsWith(".bias")) {
+      const residual = /(o|down)_proj\.weight$/.test(name) && options.scaledResiduals === true
+      const deviation = config.initializerRange / (residual ? Math.sqrt(2 * config.layers) : 1)
+      const draws = philoxNormal({ seed, step: 0, row }, size)
+      for (let i = 0; i < size; i++) data[i] = draws[i]! * deviation
+    }
+  }
+  return new Map(parameters.map(({ name }) => [name, tensors.get(name)!]))
+}
 
 export const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)
 

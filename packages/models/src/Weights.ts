@@ -7,6 +7,7 @@ import { Effect, FileSystem, Path } from "effect"
 import type { DecoderConfig } from "./Config.ts"
 import { dtypes, type FloatType, isFloatType } from "./Dtype.ts"
 import { fileError, isRecord, readJson, writeTextAtomically } from "./Files.ts"
+import { allocateParameters } from "./JointParameters.ts"
 import { ModelError } from "./ModelError.ts"
 import { decoderParameters, embeddingName, headName, type ParameterSpec } from "./Parameters.ts"
 import {
@@ -146,7 +147,7 @@ const mismatch = (
 }
 
 /**
- * Weights in float32, one copy: each tensor is read straight into memory of its own. A head that is stored although it
+ * Weights in float32, one copy: each tensor is read straight into its memory (see `allocateParameters`). A head that is stored although it
  * is tied must equal the embedding, whose memory it then shares. `parameters` are those that the folder must hold: the
  * decoder's unless given.
  */
@@ -159,8 +160,9 @@ export const readWeights = Effect.fnUntraced(function*(
   const problem = mismatch(config, parameters, found, directory)
   if (problem !== undefined) return yield* problem
   const read = new Map<string, Tensor>()
+  const into = allocateParameters(parameters)
   for (const file of new Set(Array.from(found.values(), (located) => located.file))) {
-    const { tensors } = yield* readSafetensors(file, { floats: "float32", select: (name) => !derived.test(name) })
+    const { tensors } = yield* readSafetensors(file, { floats: "float32", into, select: (name) => !derived.test(name) })
     for (const [name, tensor] of tensors) read.set(name, tensor)
   }
   const head = read.get(headName)

@@ -3,7 +3,7 @@
  * that carry tokens in and out. Memory is bound once; a binding changes only when the number of rows or the cache's S
  * does.
  */
-import type { DecoderConfig, LoraShape } from "@ifrl/models"
+import { type DecoderConfig, joinParameters, type LoraShape } from "@ifrl/models"
 import { encodeModel } from "@ifrl/onnx"
 import {
   type Binding, type Io, Runtime, type RuntimeError, type Session, type SessionOptions, Tensor
@@ -92,10 +92,13 @@ export class Decoder {
     min_p: Tensor.scalar("float32", 0)
   }
   readonly #step: StepTensors
+  /** By the names of the graphs. */
+  readonly #parameters: ReadonlyMap<string, Tensor>
   readonly #bound = new Map<Projection, Bound>()
 
-  private constructor(options: DecoderOptions, type: typeof cacheTypes[number]) {
+  private constructor(options: DecoderOptions, type: typeof cacheTypes[number], parameters: ReadonlyMap<string, Tensor>) {
     this.options = options
+    this.#parameters = parameters
     this.cache = new Cache(options.config, options.rows * options.maxLength, type)
     this.prompts = new Cache(options.config, Math.max(options.prefillTokens, options.maxLength), type)
     this.#step = stepTensors(options.rows, 1, 1)
@@ -108,11 +111,12 @@ export class Decoder {
       const runtime = yield* Runtime
       const elementType = yield* elementTypeOf(options)
       const { config, lora, maxLength, rows } = options
-      const decoder = new Decoder(options, elementType)
+      const joint = lora === undefined ? joinParameters(config, options.parameters) : undefined
+      const decoder = new Decoder(options, elementType, joint ?? options.parameters)
       const both = rows >= columns.from && runtime.device === "cpu"
       const forms: ReadonlyArray<Projection> = both ? ["rows", "columns"] : ["rows"]
       const sessionOf = (projection: Projection, single: boolean) => {
-        const graph = generateGraph(config, { elementType, lora, maxLength, projection, single })
+        const graph = generateGraph(config, { elementType, joint: joint !== undefined, lora, maxLength, projection, single })
         const name = `${single ? "generate" : "prefill"} (${projection})`
         return runtime.session(encodeModel(graph), { name, inline: true, ...options.session })
       }
@@ -138,7 +142,7 @@ export class Decoder {
   #bind(session: Session, cache: Cache, io: Io) {
     cache.capacity = 1
     return session.bind(merge(
-      { inputs: { ...Object.fromEntries(this.options.parameters), ...this.#scalars } },
+      { inputs: { ...Object.fromEntries(this.#parameters), ...this.#scalars } },
       io,
       this.#caches(cache, 1)
     ))

@@ -9,7 +9,8 @@
  * GroupQueryAttention walks heads one by one, took about twice as long on CPU, and has no fp32 kernel on CUDA.
  */
 import {
-  type DecoderConfig, decoderParameters, isRotary, loraInputs, type LoraShape, ropeTables, ropeValues, softmax, swiGlu, windowOf
+  type DecoderConfig, decoderParameters, isRotary, jointParameters, loraInputs, type LoraShape, ropeTables, ropeValues, softmax,
+  swiGlu, windowOf
 } from "@ifrl/models"
 import { type ElementType, float, Graph, type Value } from "@ifrl/onnx"
 import { type Projection, projections } from "./Projection.ts"
@@ -26,6 +27,11 @@ export interface GenerateGraphOptions {
   readonly single?: boolean
   /** See `SamplingOptions`. */
   readonly candidates?: number
+  /**
+   * The projections of queries, keys and values are one weight, as `jointParameters` has them. Not along with adapters, which
+   * belong to one each. Default false.
+   */
+  readonly joint?: boolean
   /** Adds adapters, whose tensors are further inputs. */
   readonly lora?: LoraShape | undefined
 }
@@ -46,7 +52,7 @@ export const cacheNames = (layers: number): ReadonlyArray<{ readonly past: strin
  */
 export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptions): Graph => {
   const { headDim: E, heads: H, hiddenSize: D, kvHeads: K, layers: L, vocabSize: V } = config
-  const { elementType = "float32", single = false } = options
+  const { elementType = "float32", joint = false, single = false } = options
   const g = new Graph("generate")
   const { bias, features, fromRows, project, projectOn, toRows } = projections(g, options.projection ?? "rows")
   const ints = (...values: ReadonlyArray<number>) => g.constant("int64", values)
@@ -60,7 +66,7 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   const uniforms = g.input("uniforms", "float32", ["B", "G", 2])
   const [temperature, topK, topP, minP] = samplingScalars.map(({ name, type }) => g.input(name, type, []))
   const parameters = new Map(
-    decoderParameters(config).map(({ name, shape }) => [name, g.input(name, elementType, shape)])
+    (joint ? jointParameters : decoderParameters)(config).map(({ name, shape }) => [name, g.input(name, elementType, shape)])
   )
   const weight = (name: string) => parameters.get(name)!
   const embedding = weight("model.embed_tokens.weight")
@@ -127,12 +133,13 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
   const attend = (h: Value, l: number): Value => {
     const layer = `model.layers.${l}.self_attn`
     const window = windowOf(config, l)
-    const projected = ["q", "k", "v"].map((kind) => {
+    const projected = (joint ? ["qkv"] : ["q", "k", "v"]).map((kind) => {
       const name = `${layer}.${kind}_proj`
       const y = project(weight(`${name}.weight`), h, config.attentionBias ? bias(weight(`${name}.bias`)) : undefined)
       return adapted(name, () => h, y)
     })
-    const heads = g.ops("Split", [byHead(toRows(concat(projected, features))), ints(H, K, K)], 3, { axis: 1 })
+    const whole = projected.length === 1 ? projected[0]! : concat(projected, features)
+    const heads = g.ops("Split", [byHead(toRows(whole)), ints(H, K, K)], 3, { axis: 1 })
     const turned = ["q", "k"].map((kind, i) => {
       const x = config.qkNorm === true ? normalize(heads[i]!, weight(`${layer}.${kind}_norm.weight`)) : heads[i]!
       return isRotary(config, l) ? g.op("RotaryEmbedding", [x, positions, cos, sin], {}, { domain: "com.microsoft" }) : x

@@ -1,10 +1,17 @@
 import { describe, expect, test } from "@jest/globals"
-import type { DecoderConfig } from "@ifrl/models"
+import { type DecoderConfig, initializeWeights, joinParameters } from "@ifrl/models"
 import { encodeModel } from "@ifrl/onnx"
 import { Runtime, Tensor } from "@ifrl/runtime"
 import { Effect } from "effect"
 import { cacheNames, generateGraph, type Projection } from "../src/index.ts"
 import { argMax, logitsOf, logSoftmax, randomParameters, tiny } from "./support/Reference.ts"
+
+/** `randomParameters` in memory in which projections lie side by side. */
+const sideBySide = (config: DecoderConfig) => {
+  const parameters = initializeWeights(config, 1)
+  for (const [name, { data }] of randomParameters(config)) parameters.get(name)!.data.set(data as Float32Array)
+  return parameters
+}
 
 const prompts = [[5, 17, 200, 3, 3, 42, 99], [1], [7, 250, 13], [9, 9, 9, 9, 9]]
 
@@ -19,19 +26,20 @@ const generate = (config: DecoderConfig, projection: Projection, options: {
   readonly padId?: number
   /** Decode with the graph for one token a row. */
   readonly single?: boolean
+  readonly joint?: boolean
 }) =>
   Effect.gen(function*() {
-    const { rows, single = false, slice = 100, steps } = options
+    const { joint = false, rows, single = false, slice = 100, steps } = options
     const B = rows.length
     const S = options.capacity ?? 32
     const runtime = yield* Runtime
     const [prefill, decode] = yield* Effect.forEach([false, true], (single) =>
-      runtime.session(encodeModel(generateGraph(config, { maxLength: 64, projection, single }))))
+      runtime.session(encodeModel(generateGraph(config, { maxLength: 64, projection, single, joint }))))
     const names = cacheNames(config.layers)
     const cache = names.map(() => Tensor.zeros("float32", [B, config.kvHeads, S, config.headDim]))
     for (const tensor of cache) tensor.data.fill(1e3)
     const fixed = {
-      ...Object.fromEntries(randomParameters(config)),
+      ...Object.fromEntries(joint ? joinParameters(config, sideBySide(config))! : randomParameters(config)),
       ...Object.fromEntries(names.map(({ past }, i) => [past, cache[i]!])),
       uniforms: Tensor.zeros("float32", [B, 1, 2]),
       temperature: Tensor.scalar("float32", 0),
@@ -76,12 +84,14 @@ const configs: Record<string, DecoderConfig> = {
   "one key and value head": { ...tiny, kvHeads: 1, layers: 1 }
 }
 
+const forms = [["rows", false, false], ["rows", true, true], ["columns", false, true], ["columns", true, false]] as const
+
 describe("generateGraph", () => {
   for (const [name, config] of Object.entries(configs)) {
-    for (const [projection, single] of [["rows", false], ["rows", true], ["columns", false], ["columns", true]] as const) {
-      const form = `${projection}${single ? ", a form of its own for T = 1" : ""}`
+    for (const [projection, single, joint] of forms) {
+      const form = `${projection}${single ? ", a form of its own for T = 1" : ""}${joint ? ", joint projections" : ""}`
       test(`greedy tokens and log-probs of ragged prompts are those of a float64 decoder: ${name}, ${form}`, async () => {
-        const { logProbs, tokens } = await generate(config, projection, { rows: prompts, steps: 5, single })
+        const { logProbs, tokens } = await generate(config, projection, { rows: prompts, steps: 5, single, joint })
         const parameters = randomParameters(config)
         prompts.forEach((prompt, i) => {
           const expected = logitsOf(config, parameters, [...prompt, ...tokens[i]!]).slice(prompt.length - 1, -1).map(logSoftmax)

@@ -39,7 +39,7 @@ export interface BindingContext {
 }
 
 /** What a run may take on the main thread, in milliseconds. */
-const quickRun = 10
+const quickRun = 25
 
 /** Shapes of the inputs that vary from run to run, for messages. */
 const describeInputs = (signature: Signature, inputs: ReadonlyMap<string, Tensor>) => {

@@ -58,7 +58,7 @@ export interface SessionOptions {
   /** Plan one block for all intermediates of a shape. Faster for tiny fixed shapes, and much memory. Default false. */
   readonly memoryPattern?: boolean
   /**
-   * Run a binding on the main thread when its last run on the same shapes took less than 10 ms: to hand over to another
+   * Run a binding on the main thread when its last run on the same shapes took less than 25 ms: to hand over to another
    * thread and back takes up to 0.5 ms. Such a run can't be interrupted, so this is for graphs whose time doesn't depend
    * on the values of their inputs. Default false.
    */

@@ -120,6 +120,27 @@ export class Tensor<T extends TensorType = TensorType> {
     return new Tensor(this.type, [...dims], data, this.address + BigInt(offset))
   }
 
+  /**
+   * One tensor over the memory of several that lie one behind the other: [m, ...] and [n, ...] become [m + n, ...].
+   * Undefined if they do not lie so, or differ in type or in the other dimensions.
+   */
+  static span<T extends TensorType>(tensors: ReadonlyArray<Tensor<T>>): Tensor<T> | undefined {
+    const [first, ...others] = tensors
+    if (first === undefined || first.dims.length === 0) return undefined
+    const inner = first.dims.slice(1)
+    let [rows, end] = [first.dims[0]!, first.data.byteOffset + first.data.byteLength]
+    for (const { data, dims, type } of others) {
+      const follows = data.buffer === first.data.buffer && data.byteOffset === end
+      const alike = type === first.type && dims.length > 0 && dims.slice(1).join() === inner.join()
+      if (!follows || !alike) return undefined
+      rows += dims[0]!
+      end += data.byteLength
+    }
+    const { array, bytes } = storage[first.type]
+    const data = new array(first.data.buffer, first.data.byteOffset, (end - first.data.byteOffset) / bytes)
+    return new Tensor(first.type, [rows, ...inner], data, first.address)
+  }
+
   /** This tensor with its element type known to the compiler. Throws RuntimeError if it has another. */
   as<U extends TensorType>(type: U): Tensor<U> {
     if ((this.type as TensorType) !== type) {

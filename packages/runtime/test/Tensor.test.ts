@@ -46,6 +46,26 @@ describe("Tensor", () => {
     expect(half.data[0]).toBe(0x3c00)
   })
 
+  test("a span is one tensor over those that lie one behind the other, and over no others", () => {
+    const block = Tensor.from("float32", [3, 2], [0, 1, 2, 3, 4, 5])
+    const [head, tail] = [block.view([1, 2]), block.view([2, 2], 2)]
+    const whole = Tensor.span([head, tail])!
+    expect([whole.dims, Array.from(whole.data), whole.address]).toEqual([[3, 2], [0, 1, 2, 3, 4, 5], block.address])
+    tail.data[0] = 7
+    expect(whole.data[2]).toBe(7)
+    expect(Tensor.span([tail])!.dims).toEqual([2, 2])
+    const apart: ReadonlyArray<ReadonlyArray<Tensor>> = [
+      [],
+      [tail, head],
+      [head, block.view([1, 2], 4)],
+      [head, block.view([2], 2)],
+      [head, block.view([4, 1], 2)],
+      [head, Tensor.zeros("float32", [2, 2])],
+      [block.view([], 0), block.view([], 1)]
+    ]
+    for (const tensors of apart) expect(Tensor.span(tensors)).toBeUndefined()
+  })
+
   test("views share memory and stay within it", () => {
     const tensor = Tensor.from("float32", [2, 3], [0, 1, 2, 3, 4, 5])
     const row = tensor.view([3], 3)
