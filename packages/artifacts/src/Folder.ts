@@ -11,7 +11,10 @@ const join = (directory: string, file: string) => `${directory.replace(/[/\\]+$/
 
 const decodeManifest = Schema.decodeUnknownEffect(Schema.fromJsonString(Manifest))
 
-/** Writes a folder, which is made where it is missing; files of the same names are replaced. The manifest comes last. */
+/**
+ * Writes a folder, which is made where it is missing. Models of earlier artifacts are replaced or removed; the manifest goes
+ * first and comes last, so that a folder with a manifest is whole.
+ */
 export const writeArtifacts = Effect.fn("writeArtifacts")(function*(directory: string, artifacts: Artifacts) {
   const fs = yield* FileSystem.FileSystem
   const failed = (file: string) =>
@@ -22,12 +25,13 @@ export const writeArtifacts = Effect.fn("writeArtifacts")(function*(directory: s
       })
     )
   yield* fs.makeDirectory(directory, { recursive: true }).pipe(failed(directory))
+  const file = join(directory, manifestFile)
+  yield* fs.remove(file, { force: true }).pipe(failed(file))
   for (const name of [...required, "generate"] as const) {
     const bytes = artifacts[name]
-    const file = join(directory, modelFiles[name])
-    if (bytes !== undefined) yield* fs.writeFile(file, bytes).pipe(failed(file))
+    const model = join(directory, modelFiles[name])
+    yield* (bytes === undefined ? fs.remove(model, { force: true }) : fs.writeFile(model, bytes)).pipe(failed(model))
   }
-  const file = join(directory, manifestFile)
   yield* fs.writeFileString(file, `${JSON.stringify(artifacts.manifest, null, 2)}\n`).pipe(failed(file))
 })
 

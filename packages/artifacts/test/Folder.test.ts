@@ -2,7 +2,7 @@ import { NodeFileSystem } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { encodeModel, Graph, toModel } from "@ifrl/onnx"
 import { Effect, type FileSystem } from "effect"
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type ArtifactError, generateArtifacts, readArtifacts, writeArtifacts } from "../src/index.ts"
@@ -29,6 +29,19 @@ describe("a folder", () => {
     for (const name of ["training", "evaluation", "optimizer", "gradientNorm"] as const) {
       expect(Buffer.compare(read[name], artifacts[name])).toBe(0)
     }
+  })
+  test("keeps nothing of what was written there before", async () => {
+    const artifacts = generateArtifacts({ model: decoder(sizes), loss: "sft", requiresGrad: ["norm"] })
+    const directory = join(folder, "again")
+    await run(writeArtifacts(directory, { ...artifacts, generate: artifacts.evaluation }))
+    expect((await run(readArtifacts(directory))).generate).toBeDefined()
+    await run(writeArtifacts(directory, artifacts))
+    expect((await run(readArtifacts(directory))).generate).toBeUndefined()
+    // Cut off at a model that can't be written, it is no folder of artifacts any more.
+    await rm(join(directory, "training_model.onnx"))
+    await mkdir(join(directory, "training_model.onnx"))
+    await failure(writeArtifacts(directory, artifacts))
+    expect(await readdir(directory)).not.toContain("manifest.json")
   })
   test("its manifest says what to feed, fetch and bind", () => {
     const { manifest } = generateArtifacts({ model: decoder(sizes), loss: "grpo+kl", requiresGrad: ["embed", "norm"] })
