@@ -109,12 +109,14 @@ const refuseUnknown = (layer: Layer) =>
   })
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
-const at = (values: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
+
+/** What stands under a path of keys; undefined where there is nothing. */
+export const valueAt = (values: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
   path.reduce<unknown>((node, name) => isObject(node) || Array.isArray(node) ? (node as Json)[name as string] : undefined, values)
 
 /** The layer that has the last word on `path`, or else on the nearest that holds it: what is missing stands in no layer. */
 const originOf = (layers: ReadonlyArray<Layer>, path: ReadonlyArray<PropertyKey>): string =>
-  layers.findLast((layer) => at(layer.values, path) !== undefined)?.origin ??
+  layers.findLast((layer) => valueAt(layer.values, path) !== undefined)?.origin ??
     (path.length > 1 ? originOf(layers, path.slice(0, -1)) : layers.at(-1)?.origin ?? "config")
 
 /** JSON has no word for numbers that are not finite. */
@@ -134,7 +136,7 @@ const presetLayer = Effect.fnUntraced(function*(name: string) {
 
 /** What the authors of the objective that the sources name have set, under everything that the sources say themselves. */
 const objectiveLayer = (merged: Json): Array<Layer> => {
-  const name = at(merged, ["objective", "name"]) ?? "grpo"
+  const name = valueAt(merged, ["objective", "name"]) ?? "grpo"
   return typeof name === "string" && Object.hasOwn(objectives, name)
     ? [{ origin: `objective ${name}`, values: { objective: objectives[name as ObjectiveName].defaults } }]
     : []
@@ -165,7 +167,7 @@ export const resolveConfig = Effect.fn("resolveConfig")(function*(source: Config
       const [issue] = formatIssues(error.issue).issues
       const path = (issue?.path ?? []).map((part) => typeof part === "object" ? part.key : part)
       const key = path.map(String).join(".")
-      const found = shown(at(merged, path))
+      const found = shown(valueAt(merged, path))
       return new CommandError({
         operation,
         subject: originOf(layers, path),
@@ -178,7 +180,7 @@ export const resolveConfig = Effect.fn("resolveConfig")(function*(source: Config
     })
   )
   const origins = new Map(configKeys(Config).filter((key) => !key.section).map(({ path }) => {
-    const found = all.findLast(({ values }) => at(values, path.split(".")) !== undefined)
+    const found = all.findLast(({ values }) => valueAt(values, path.split(".")) !== undefined)
     return [path, found?.origin ?? "default"]
   }))
   return { config, origins } satisfies ResolvedConfig

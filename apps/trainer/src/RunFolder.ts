@@ -1,5 +1,6 @@
-// A run is a folder: run.json (the command, and the process that writes here), config.json (what it was told, complete), metrics.jsonl, completions.jsonl, rollout.safetensors (what the
-// step in progress learns from), checkpoints/, tensorboard/ where asked for and, when it has ended, summary.json.
+// A run is a folder: run.json (the command, and the process that writes here), config.json (what it was told, complete),
+// metrics.jsonl, completions.jsonl, rollout.safetensors (what the step in progress learns from), checkpoints/, tensorboard/
+// where asked for and, when it has ended, summary.json.
 import { Cause, Context, DateTime, Effect, Exit, FileSystem, Layer, Option, Path, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { CommandError } from "./CommandError.ts"
@@ -74,10 +75,12 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
   const name = config.run.name === "" ? `${command.replaceAll(" ", "-")}-${stamp}` : config.run.name
   const directory = resume ?? path.join(config.run.folder, name)
 
+  const write = (file: string, value: unknown) => replaceJson(file, value).pipe(Effect.provideService(FileSystem.FileSystem, fs))
   const configFile = path.join(directory, "config.json")
   const runFile = path.join(directory, "run.json")
   // Folders that were made before there was a run.json have no command.
-  const by = Option.getOrUndefined(yield* fs.readFileString(runFile).pipe(Effect.flatMap(decodeRun), Effect.option))?.command
+  const readRun = fs.readFileString(runFile).pipe(Effect.flatMap(decodeRun), Effect.option, Effect.map(Option.getOrUndefined))
+  const by = (yield* readRun)?.command
   if (resume === undefined && (yield* fs.exists(configFile).pipe(inFolder(directory)))) {
     return yield* new CommandError({
       operation: "run folder",
@@ -106,25 +109,21 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
   const writer = `process ${process.pid}, ${DateTime.formatIso(yield* DateTime.now)}, ${randomUUID()}`
   let claimed = false
   // Two processes that write to one run would mix its steps: the one that has begun to write later goes on.
-  const own = Effect.suspend(() => claimed ? fs.readFileString(runFile).pipe(Effect.flatMap(decodeRun), Effect.option) : Effect.succeedNone).pipe(
-    Effect.flatMap((found) => {
-      if (Option.isSome(found) && found.value.writer !== writer) {
-        return Effect.fail(
-          new CommandError({
-            operation: "run folder",
-            subject: directory,
-            reason: `another process has gone on with the run: ${found.value.writer.replace(/, [^,]*$/, "")}`,
-            remedy: "let one process at a time write to a run"
-          })
-        )
-      }
-      if (claimed) return Effect.void
+  const own = Effect.gen(function*() {
+    if (!claimed) {
       claimed = true
-      return replaceJson(runFile, { command, writer } satisfies typeof Run.Type)
-    }),
-    Effect.provideService(FileSystem.FileSystem, fs)
-  )
-  const keepConfig = Effect.andThen(own, replaceJson(configFile, config)).pipe(Effect.provideService(FileSystem.FileSystem, fs))
+      return yield* write(runFile, { command, writer } satisfies typeof Run.Type)
+    }
+    const found = yield* readRun
+    if (found === undefined || found.writer === writer) return
+    return yield* new CommandError({
+      operation: "run folder",
+      subject: directory,
+      reason: `another process has gone on with the run: ${found.writer.replace(/, [^,]*$/, "")}`,
+      remedy: "let one process at a time write to a run"
+    })
+  })
+  const keepConfig = Effect.andThen(own, write(configFile, config))
   if (resume === undefined) yield* keepConfig
 
   const completions = path.join(directory, "completions.jsonl")
@@ -155,7 +154,6 @@ const make = Effect.fnUntraced(function*(command: string, config: Config, resume
       )
       yield* fs.rename(`${completions}.tmp`, completions)
     }, inFolder(completions)),
-    writeSummary: (summary) =>
-      Effect.andThen(own, replaceJson(path.join(directory, "summary.json"), summary)).pipe(Effect.provideService(FileSystem.FileSystem, fs))
+    writeSummary: (summary) => Effect.andThen(own, write(path.join(directory, "summary.json"), summary))
   })
 })

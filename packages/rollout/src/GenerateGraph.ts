@@ -1,8 +1,9 @@
 /**
  * The decode step, `generate_model.onnx`: T new tokens of B rows go in, keys and values go to their places in a cache,
  * and the token after one of the T comes out, sampled. T > 1 is the prefill of right-padded prompts (or of a slice of
- * long ones), T = 1 is decoding, for which there is a form with fewer nodes. Rows stand at positions of their own, so ragged batches need no padding mask: a
- * position sees the cache up to itself, and what padding wrote further on is overwritten before anything can see it.
+ * long ones), T = 1 is decoding, for which there is a form with fewer nodes. Rows stand at positions of their own, so
+ * ragged batches need no padding mask: a position sees the cache up to itself, and what padding wrote further on is
+ * overwritten before anything can see it.
  *
  * Past and present of a layer are meant to be one buffer, bound as input and as output: ScatterND then writes the new
  * entries in place. Attention is two batched products with the query heads of a group side by side. ONNX Runtime's
@@ -118,10 +119,10 @@ export const generateGraph = (config: DecoderConfig, options: GenerateGraphOptio
       ? past
       : g.op("And", [past, g.op("Greater", [slots, g.op("Sub", [own, ints(window)])])])
     const mask = g.op("Where", [visible, g.constant("float32", 0), g.constant("float32", -1e30)])
-    /** Scores [B, K, G T, S] in a shape over which the mask broadcasts, and back. */
-    const apart = (scores: Value) => single ? scores : reshape(scores, concat([b, ints(K, group), t, capacity]))
-    const together = (scores: Value) => single ? scores : reshape(scores, concat([b, ints(K, -1), capacity]))
-    return { mask, apart, together }
+    // Scores [B, K, G T, S] are reshaped to one over which the mask broadcasts, and back, where T isn't 1.
+    if (single) return { mask, apart: (scores: Value) => scores, together: (weights: Value) => weights }
+    const [scores, flat] = [concat([b, ints(K, group), t, capacity]), concat([b, ints(K, -1), capacity])]
+    return { mask, apart: (x: Value) => reshape(x, scores), together: (x: Value) => reshape(x, flat) }
   }
   const sights = new Map<number | undefined, ReturnType<typeof sight>>()
   const { cos, sin } = ropeValues(g, ropeTables(config, options.maxLength), elementType)

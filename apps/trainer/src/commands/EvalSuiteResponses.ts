@@ -7,7 +7,7 @@ import { Rollout } from "@ifrl/rollout"
 import { Effect, FileSystem, Path, Result, Stream } from "effect"
 import { CommandError } from "../CommandError.ts"
 import type { Config } from "../Config.ts"
-import { readConfig } from "../ConfigSource.ts"
+import { readConfig, valueAt } from "../ConfigSource.ts"
 import { Display } from "../Display.ts"
 import { modelDirectory, modelOptions } from "../ModelFolder.ts"
 import { RunFolder } from "../RunFolder.ts"
@@ -59,7 +59,7 @@ const decisive = [
 const checkUnchanged = Effect.fnUntraced(function*(directory: string, config: Config) {
   const path = yield* Path.Path
   const told = yield* readConfig({ file: path.join(directory, "config.json") })
-  const at = (node: unknown, key: string) => key.split(".").reduce<unknown>((inner, name) => (inner as Record<string, unknown>)[name], node)
+  const at = (node: unknown, key: string) => valueAt(node, key.split("."))
   const changed = decisive.find((key) => at(told, key) !== at(config, key))
   if (changed === undefined) return
   return yield* new CommandError({

@@ -5,7 +5,7 @@ import { Command, Flag } from "effect/cli"
 import { stringify } from "yaml"
 import { Config } from "../Config.ts"
 import { configKeys } from "../ConfigKeys.ts"
-import { resolveConfig, type ResolvedConfig } from "../ConfigSource.ts"
+import { resolveConfig, type ResolvedConfig, valueAt } from "../ConfigSource.ts"
 import { configFlags, sourceOf } from "../Flags.ts"
 import { embeddedNote, saysNothing } from "../ModelFolder.ts"
 import { printResult } from "../Output.ts"
@@ -19,14 +19,11 @@ export interface Explained {
   readonly origin: string
 }
 
-const at = (config: unknown, path: string): unknown =>
-  path.split(".").reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], config)
-
 /** Every value of a config in the order of the schema. */
 export const explainConfig = ({ config, origins }: ResolvedConfig): ReadonlyArray<Explained> =>
   configKeys(Config).filter((key) => !key.section).map(({ path, unit }) => ({
     key: path,
-    value: at(config, path),
+    value: valueAt(config, path.split(".")),
     unit: unit ?? "",
     origin: origins.get(path)!
   }))
@@ -58,7 +55,7 @@ export const printOptions = (): string => {
       ? `\n## ${path}\n\n${description}\n\n| key | default | unit | meaning |\n|---|---|---|---|`
       : section
       ? undefined
-      : `| \`${path}\` | \`${shown(at(defaults, path))}\` | ${cell(unit ?? "")} | ${cell(description)} |`
+      : `| \`${path}\` | \`${shown(valueAt(defaults, path.split(".")))}\` | ${cell(unit ?? "")} | ${cell(description)} |`
   )
   const named = Object.entries(presets).map(([name, { about, departures, origin }]) =>
     [
